@@ -1,0 +1,50 @@
+"""Clues that need no training. One file is one clue; its name is its public id.
+
+A clue module offers `CARD` and `run(picture) -> list[Finding]`. Nothing is registered: `names()` lists
+the files of this folder (and third parties' `ifdl.evidence` entry points), `load` imports one of them.
+A helper that is not a clue starts with an underscore.
+"""
+
+from __future__ import annotations
+
+import importlib
+import pkgutil
+from importlib.metadata import entry_points
+from typing import Protocol
+
+from ifdl.types import Card, Finding, Picture, State
+
+
+class Clue(Protocol):
+    """What a clue module offers."""
+
+    CARD: Card
+
+    def run(self, picture: Picture) -> list[Finding]:
+        """Findings for each question the clue has a say in; OUT_OF_DOMAIN rather than a guess."""
+
+
+def names() -> tuple[str, ...]:
+    """Public ids of all clues at hand, without importing them."""
+    own = [m.name for m in pkgutil.iter_modules(__path__) if not m.name.startswith("_")]
+    return tuple(sorted(own)) + tuple(sorted(e.name for e in entry_points(group="ifdl.evidence")))
+
+
+def load(name: str) -> Clue:
+    """The clue of that name. Raises KeyError that lists the names at hand."""
+    if name not in names():
+        raise KeyError(f"no clue is called {name!r}; there are {', '.join(names())}")
+    for entry in entry_points(group="ifdl.evidence"):
+        if entry.name == name:
+            return entry.load()  # type: ignore[no-any-return]
+    return importlib.import_module(f"{__name__}.{name}")  # type: ignore[return-value]
+
+
+def run(name: str, picture: Picture) -> list[Finding]:
+    """Run one clue; an exception inside it becomes a FAILED finding for each of its questions."""
+    clue = load(name)
+    try:
+        return clue.run(picture)
+    except Exception as error:  # one clue must never cost the others their say
+        reason = f"{clue.CARD.title} failed: {type(error).__name__}: {error}"
+        return [Finding(name, question, State.FAILED, reason) for question in clue.CARD.questions]

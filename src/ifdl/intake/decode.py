@@ -1,0 +1,202 @@
+"""One pure function from the bytes of a file to a Picture. Run it through `ifdl.intake.load` on strangers' files."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import struct
+import warnings
+import zlib
+from typing import Any
+
+import PIL
+import simplejpeg
+from PIL import Image, ImageFile, features
+
+from ifdl.intake import container, metadata
+from ifdl.intake.convert import profile_name, to_rgb8
+from ifdl.intake.errors import (
+    Corrupt,
+    Empty,
+    FileTooLarge,
+    IntakeError,
+    MissingCodec,
+    NoPixels,
+    NotAPicture,
+    OutOfMemory,
+    TooManyPixels,
+    Truncated,
+    UnsupportedFormat,
+)
+from ifdl.intake.limits import Limits
+from ifdl.intake.sniff import EXTENSIONS, MEDIA_TYPES, announced_size, foreign_format, picture_format
+from ifdl.types import Item, Picture
+
+# Everything the codecs were seen to raise on 6,000 malformed files; OSError alone is not enough.
+DECODER_ERRORS = (
+    OSError, ValueError, SyntaxError, TypeError, KeyError, IndexError, AttributeError, ArithmeticError,
+    EOFError, RuntimeError, AssertionError, NotImplementedError, struct.error, zlib.error,
+)  # fmt: skip
+ADVICE_DAMAGED = "ask for the original file, or a copy that opens everywhere"
+
+
+def decode(data: bytes, limits: Limits = Limits(), name: str = "picture") -> Picture:  # noqa: B008
+    """Decode the first picture of `data` to stored pixels and everything the file says about itself.
+
+    Format is decided by content. Raises a subclass of IntakeError for whatever cannot be read whole:
+    a truncated or damaged file fails, nothing is filled in. Seconds and memory are the caller's
+    business; pixels are checked against the header before any are decoded.
+    """
+    form = _recognise(data, limits, name)
+    announced = announced_size(data, form)
+    if announced is not None:
+        _check_size(*announced, limits, name)
+    assert not ImageFile.LOAD_TRUNCATED_IMAGES, "truncated loading must stay off"
+    Image.MAX_IMAGE_PIXELS = None  # our own limit is checked instead, on the header
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            return _decode(data, form, limits, name)
+    except IntakeError:
+        raise
+    except MemoryError as error:
+        raise OutOfMemory(name, _memory_advice(limits)) from error
+    except DECODER_ERRORS as error:
+        raise _refusal(error, name, limits) from error
+
+
+def _recognise(data: bytes, limits: Limits, name: str) -> str:
+    if not data:
+        raise Empty(name, "the file is empty; download or copy it again.")
+    if len(data) > limits.file_bytes:
+        raise FileTooLarge(
+            name, f"{len(data):,} bytes, over the limit of {limits.file_bytes:,}; raise the limit if you trust it."
+        )
+    form = picture_format(data)
+    if form is None:
+        foreign = foreign_format(data)
+        if foreign is not None:
+            raise UnsupportedFormat(name, f"this is {foreign[0]}, which ifdl does not read; {foreign[1]}.")
+        raise NotAPicture(
+            name, f"its content is no picture format ifdl reads ({', '.join(MEDIA_TYPES)}); check that it is one."
+        )
+    if form == "AVIF" and not features.check("avif"):
+        raise MissingCodec(name, "this build of Pillow reads no AVIF; install a Pillow wheel of version 11.3 or newer.")
+    if form == "HEIF":
+        try:
+            import pillow_heif
+        except ImportError as error:
+            raise MissingCodec(name, 'HEIC pictures need an extra: pip install "ifdl[heif]".') from error
+        pillow_heif.register_heif_opener()
+    return form
+
+
+def _decode(data: bytes, form: str, limits: Limits, name: str) -> Picture:
+    image: Image.Image
+    with Image.open(io.BytesIO(data), formats=[form]) as image:
+        _check_size(image.width, image.height, limits, name)
+        stored_mode, icc = image.mode, image.info.get("icc_profile")
+        structure = container.read(data, form, image, name)
+        said = metadata.read(data, form, image)
+        # Some formats only turn out to be larger than announced while loading (GIF frame extents).
+        image.seek(0)
+        if form == "HEIF":
+            _check_size(image.width, image.height, limits, name)
+        image.load()
+        _check_size(image.width, image.height, limits, name)
+        bit_depth = container.bit_depth(data, form, image)
+        if form == "JPEG":
+            structure = _check_entropy_data(data, structure, name)
+        pixels, transparent, steps = to_rgb8(image, name, bit_depth)
+    orientation = metadata.orientation(said, form)
+    profile = profile_name(icc)
+    if profile and stored_mode not in ("CMYK", "LAB"):
+        steps.append(f"ICC profile “{profile}” recorded, not applied")
+    if orientation != 1:
+        steps.append(f"EXIF orientation {orientation} recorded, not applied")
+    item = Item(
+        name=name,
+        sha256=hashlib.sha256(data).hexdigest(),
+        sha512=hashlib.sha512(data).hexdigest(),
+        bytes=len(data),
+        format=form,
+        media_type=MEDIA_TYPES[form],
+        width=int(pixels.shape[1]),
+        height=int(pixels.shape[0]),
+        orientation=orientation,
+        mode=stored_mode,
+        bit_depth=bit_depth,
+        conversion=tuple(steps),
+        transparent=transparent,
+        icc_profile=profile,
+        decoder=decoder_of(form),
+        container=container.with_extension_note(structure, name, form, EXTENSIONS),
+        metadata=said,
+    )
+    return Picture(pixels, item, data)
+
+
+def decoder_of(form: str) -> str:
+    """The library whose rounding the pixels depend on."""
+    library = {"JPEG": "libjpeg_turbo", "PNG": "zlib", "WEBP": "webp", "TIFF": "libtiff", "AVIF": "avif"}.get(form)
+    version: Any = None
+    if library == "libjpeg_turbo":
+        version = features.version_feature(library)
+    elif library in ("zlib", "libtiff"):
+        version = features.version_codec("libtiff" if library == "libtiff" else "zlib")
+    elif library:
+        version = features.version_module(library)
+    return f"Pillow {PIL.__version__}" + (f", {library} {version}" if version else "")
+
+
+def _check_size(width: int, height: int, limits: Limits, name: str) -> None:
+    if width <= 0 or height <= 0:
+        raise NoPixels(name, f"the header announces {width}×{height} pixels; there is nothing to examine.")
+    if width * height > limits.pixels:
+        raise TooManyPixels(
+            name,
+            f"{width}×{height} is {width * height / 1e6:.0f} megapixels, over the limit of "
+            f"{limits.pixels / 1e6:.0f}; raise it with --max-pixels if you trust the file.",
+        )
+
+
+def _check_entropy_data(data: bytes, structure: Any, name: str) -> Any:
+    """Refuse a JPEG whose coded data libjpeg had to patch up; Pillow would not say so.
+
+    A small-scale strict decode reads every code word, so a stream that was cut and closed with a
+    fresh end marker is caught although it opens everywhere with a grey remainder.
+    """
+    try:
+        colours = "CMYK" if "CMYK" in simplejpeg.decode_jpeg_header(data)[2].upper().replace("YCCK", "CMYK") else "GRAY"
+        simplejpeg.decode_jpeg(data, colours, min_height=1, min_width=1, strict=True)
+    except ValueError as error:
+        message = str(error)
+        lowered = message.lower()
+        if "premature end" in lowered:
+            raise Truncated(name, f"the picture data stop early ({message}); {ADVICE_DAMAGED}.") from error
+        extraneous = int(m.group(1)) if (m := container.EXTRANEOUS.search(lowered)) else None
+        if "corrupt jpeg data" in lowered and (extraneous is None or extraneous > 16):
+            raise Corrupt(name, f"the picture data are damaged ({message}); {ADVICE_DAMAGED}.") from error
+        return container.with_warning(structure, message)
+    return structure
+
+
+def _memory_advice(limits: Limits) -> str:
+    return (
+        f"decoding needs more memory than the limit of {limits.memory / 1024**3:.1f} GiB; "
+        "raise it with --max-memory if you trust the file."
+    )
+
+
+def _refusal(error: BaseException, name: str, limits: Limits) -> IntakeError:
+    text = " ".join(str(error).split())[:200] or type(error).__name__
+    lowered = text.lower()
+    if "memory" in lowered or "malloc" in lowered:
+        return OutOfMemory(name, _memory_advice(limits))
+    if any(w in lowered for w in ("truncated", "premature", "end of file", "unexpected eof", "not enough data")):
+        return Truncated(name, f"the file ends before its picture does ({text}); {ADVICE_DAMAGED}.")
+    if "unsupported" in lowered or "not supported" in lowered or "unknown" in lowered:
+        return UnsupportedFormat(
+            name, f"this variant of its format is not read ({text}); convert it to PNG without resizing."
+        )
+    return Corrupt(name, f"the file is damaged ({text}); {ADVICE_DAMAGED}.")

@@ -1,0 +1,1 @@
+"""Measuring tools on plain arrays: no files, no models, nothing above `types`."""
