@@ -1,9 +1,42 @@
-"""The only room that decodes files: bytes in, a Picture or a clean refusal out."""
+"""The only room that decodes files: bytes in, a Picture or a clean refusal out.
+
+`decode` is one pure function; `load` runs it in a killable child under `Limits`, and `Pool` keeps a few
+such children for batch work.
+"""
 
 from __future__ import annotations
 
-from ifdl.intake.decode import decode
-from ifdl.intake.errors import IntakeError
-from ifdl.intake.limits import Limits
+import hashlib
+from pathlib import Path
 
-__all__ = ["IntakeError", "Limits", "decode"]
+from ifdl.intake.decode import decode
+from ifdl.intake.errors import Corrupt, IntakeError
+from ifdl.intake.isolate import Decoder, Pool, enforced_limits, read_source
+from ifdl.intake.limits import Limits
+from ifdl.types import Picture
+
+__all__ = ["Decoder", "IntakeError", "Limits", "Pool", "decode", "enforced_limits", "load", "read_source"]
+
+
+def load(
+    source: str | Path | bytes,
+    limits: Limits = Limits(),  # noqa: B008
+    *,
+    isolated: bool = True,
+    sha256: str | None = None,
+    name: str | None = None,
+) -> Picture:
+    """Decode a file, or its bytes, in a child process under limits of time, memory and pixels.
+
+    `isolated=False` decodes in this process, without limits of time and memory: only for files whose
+    `sha256` a manifest vouches for. A given `sha256` is checked either way. Raises IntakeError, one
+    subclass for each kind of refusal.
+    """
+    data, own_name = read_source(source, limits)
+    shown = name or own_name
+    if sha256 is not None and hashlib.sha256(data).hexdigest() != sha256:
+        raise Corrupt(shown, f"its sha256 is not {sha256}; the file changed since its manifest was written.")
+    if not isolated:
+        return decode(data, limits, shown)
+    with Decoder(limits) as decoder:
+        return decoder.decode(data, shown)

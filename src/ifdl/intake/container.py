@@ -106,7 +106,7 @@ def _jpeg(data: bytes, name: str) -> Container:
 
 def _thumbnails(data: bytes, stream: jpeg.Stream) -> list[SubImage]:
     """JPEGs inside application segments: EXIF thumbnails and previews (Photoshop, maker notes)."""
-    found = []
+    found: list[SubImage] = []
     for segment in stream.segments:
         if not segment.name.startswith("APP") or segment.name == "APP2:ICC":
             continue

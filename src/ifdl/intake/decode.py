@@ -11,7 +11,7 @@ from typing import Any
 
 import PIL
 import simplejpeg
-from PIL import Image, ImageFile, features
+from PIL import Image, ImageFile, UnidentifiedImageError, features
 
 from ifdl.intake import container, metadata
 from ifdl.intake.convert import profile_name, to_rgb8
@@ -37,6 +37,8 @@ DECODER_ERRORS = (
     OSError, ValueError, SyntaxError, TypeError, KeyError, IndexError, AttributeError, ArithmeticError,
     EOFError, RuntimeError, AssertionError, NotImplementedError, struct.error, zlib.error,
 )  # fmt: skip
+# Writers that pad a scan leave a few bytes before a marker; a stream that lost its step leaves many.
+MOST_STRAY_BYTES = 16
 ADVICE_DAMAGED = "ask for the original file, or a copy that opens everywhere"
 
 
@@ -174,8 +176,8 @@ def _check_entropy_data(data: bytes, structure: Any, name: str) -> Any:
         lowered = message.lower()
         if "premature end" in lowered:
             raise Truncated(name, f"the picture data stop early ({message}); {ADVICE_DAMAGED}.") from error
-        extraneous = int(m.group(1)) if (m := container.EXTRANEOUS.search(lowered)) else None
-        if "corrupt jpeg data" in lowered and (extraneous is None or extraneous > 16):
+        stray = container.EXTRANEOUS.search(lowered)
+        if "huffman" in lowered or "instead of rst" in lowered or (stray and int(stray.group(1)) > MOST_STRAY_BYTES):
             raise Corrupt(name, f"the picture data are damaged ({message}); {ADVICE_DAMAGED}.") from error
         return container.with_warning(structure, message)
     return structure
@@ -190,6 +192,8 @@ def _memory_advice(limits: Limits) -> str:
 
 def _refusal(error: BaseException, name: str, limits: Limits) -> IntakeError:
     text = " ".join(str(error).split())[:200] or type(error).__name__
+    if isinstance(error, UnidentifiedImageError):
+        text = "its header cannot be read"
     lowered = text.lower()
     if "memory" in lowered or "malloc" in lowered:
         return OutOfMemory(name, _memory_advice(limits))

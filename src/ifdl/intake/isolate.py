@@ -1,0 +1,226 @@
+"""The parent's side of isolated decoding: a killable child under limits, alone or in a pool."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import subprocess
+import sys
+import threading
+from collections import deque
+from collections.abc import Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from pathlib import Path
+from types import TracebackType
+
+import numpy as np
+from pydantic import TypeAdapter, ValidationError
+
+from ifdl.intake.child import READY, request
+from ifdl.intake.errors import BY_KIND, DecoderCrashed, FileTooLarge, IntakeError, Missing, NotAFile, TimedOut
+from ifdl.intake.limits import Limits
+from ifdl.types import Item, Picture
+
+START_SECONDS = 60.0
+MOST_HEADER = 64 * 1024**2
+# A fresh process now and then, so that what a codec leaks cannot add up.
+PICTURES_PER_CHILD = 500
+
+
+class Decoder:
+    """One decoding process, started when first needed and replaced after a crash or a timeout."""
+
+    def __init__(self, limits: Limits = Limits()) -> None:  # noqa: B008
+        self.limits = limits
+        self._process: subprocess.Popen[bytes] | None = None
+        self._served = 0
+
+    def decode(self, data: bytes, name: str = "picture") -> Picture:
+        """`ifdl.intake.decode` in the child. Raises IntakeError; DecoderCrashed and TimedOut among them."""
+        process = self._ready(name)
+        assert process.stdin is not None and process.stdout is not None
+        expired = threading.Event()
+
+        def expire() -> None:
+            expired.set()
+            process.kill()
+
+        timer = threading.Timer(self.limits.seconds, expire)
+        timer.start()
+        try:
+            process.stdin.write(request(name, data, self.limits))
+            process.stdin.write(data)
+            process.stdin.flush()
+            return self._answer(process, data, name)
+        except (EOFError, OSError, ValidationError, ValueError, KeyError) as error:
+            self.close()
+            if expired.is_set():
+                raise TimedOut(
+                    name,
+                    f"decoding took longer than {self.limits.seconds:g} s; raise --max-seconds if you trust it.",
+                ) from error
+            raise DecoderCrashed(
+                name, "the decoder crashed on this file; treat it as hostile and ask for another copy."
+            ) from error
+        finally:
+            timer.cancel()
+            self._served += 1
+            if self._served >= PICTURES_PER_CHILD:
+                self.close()
+
+    def close(self) -> None:
+        """End the child at once; a later `decode` starts a new one."""
+        process, self._process, self._served = self._process, None, 0
+        if process is None:
+            return
+        process.kill()
+        process.wait()
+        for pipe in (process.stdin, process.stdout):
+            if pipe is not None:
+                with contextlib.suppress(OSError):
+                    pipe.close()
+
+    def __enter__(self) -> Decoder:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def _ready(self, name: str) -> subprocess.Popen[bytes]:
+        if self._process is not None and self._process.poll() is None:
+            return self._process
+        self.close()
+        process = subprocess.Popen(
+            [sys.executable, "-P", "-m", "ifdl.intake.child", str(self.limits.memory)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            env=_environment(),
+        )
+        assert process.stdout is not None
+        timer = threading.Timer(START_SECONDS, process.kill)
+        timer.start()
+        try:
+            ready = process.stdout.read(len(READY))
+        finally:
+            timer.cancel()
+        self._process = process
+        if ready != READY:
+            self.close()
+            raise DecoderCrashed(
+                name,
+                "the decoding process did not start; run `ifdl doctor`, and if --max-memory was lowered, raise it.",
+            )
+        return process
+
+    def _answer(self, process: subprocess.Popen[bytes], data: bytes, name: str) -> Picture:
+        assert process.stdout is not None
+        size = int.from_bytes(_exactly(process, 4), "big")
+        if size > MOST_HEADER:
+            raise ValueError("the child's answer is too long")
+        header, _, item_json = _exactly(process, size).partition(b"\n")
+        answer = json.loads(header)
+        if not answer["ok"]:
+            raise BY_KIND.get(answer["kind"], DecoderCrashed)(name, str(answer["reason"]))
+        item = TypeAdapter(Item).validate_json(item_json)
+        if not 0 < item.width * item.height <= self.limits.pixels:
+            raise ValueError("the child's picture is over the limit")
+        pixels = np.empty((item.height, item.width, 3), np.uint8)
+        view = pixels.data.cast("B")
+        while view:
+            count = process.stdout.readinto(view)  # type: ignore[attr-defined]
+            if not count:
+                raise EOFError
+            view = view[count:]
+        return Picture(pixels, item, data)
+
+
+class Pool:
+    """A few decoding processes for batch work: the next pictures decode while one is examined."""
+
+    def __init__(self, limits: Limits = Limits(), workers: int = 2) -> None:  # noqa: B008
+        self.limits = limits
+        self.workers = max(1, workers)
+
+    def load_many(self, sources: Iterable[str | Path | bytes]) -> Iterator[Picture | IntakeError]:
+        """Pictures in the order of `sources`; a refused one comes as its IntakeError, never as an exception."""
+        decoders = [Decoder(self.limits) for _ in range(self.workers)]
+        free = deque(decoders)
+
+        def work(source: str | Path | bytes) -> Picture | IntakeError:
+            decoder = free.popleft()
+            try:
+                data, name = read_source(source, self.limits)
+                return decoder.decode(data, name)
+            except IntakeError as error:
+                return error
+            finally:
+                free.append(decoder)
+
+        waiting: deque[Future[Picture | IntakeError]] = deque()
+        try:
+            with ThreadPoolExecutor(self.workers) as threads:
+                for source in sources:
+                    waiting.append(threads.submit(work, source))
+                    if len(waiting) >= self.workers:
+                        yield waiting.popleft().result()
+                while waiting:
+                    yield waiting.popleft().result()
+        finally:
+            for decoder in decoders:
+                decoder.close()
+
+
+def read_source(source: str | Path | bytes, limits: Limits) -> tuple[bytes, str]:
+    """(bytes, name) of a path or of bytes themselves; only regular files within the size limit are read."""
+    if isinstance(source, bytes | bytearray | memoryview):
+        return bytes(source), "picture"
+    path = Path(source)
+    name = path.name or str(path)
+    try:
+        if not path.exists():
+            raise Missing(name, f"there is no file at {path}; check the path.")
+        if path.is_dir():
+            raise NotAFile(name, "this is a folder; name a picture in it, or examine the folder.")
+        if not path.is_file():
+            raise NotAFile(name, "this is a device or a pipe, not a file; pass its content on stdin as `-`.")
+        if (size := path.stat().st_size) > limits.file_bytes:
+            raise FileTooLarge(
+                name, f"{size:,} bytes, over the limit of {limits.file_bytes:,}; raise --max-megabytes if you trust it."
+            )
+        return path.read_bytes(), name
+    except (OSError, ValueError) as error:
+        reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
+        raise Missing(name, f"the file cannot be read ({reason}); check its path and permissions.") from error
+
+
+def enforced_limits() -> dict[str, bool]:
+    """Which limits this platform really enforces on the decoding process."""
+    linux, posix = sys.platform.startswith("linux"), os.name == "posix"
+    return {"seconds": True, "pixels": True, "file_bytes": True, "memory": linux, "no_file_writes": posix,
+            "no_core_dumps": posix}  # fmt: skip
+
+
+def _environment() -> dict[str, str]:
+    """The child's environment: where its packages are, one thread, and none of the parent's secrets."""
+    keep = ("PATH", "SYSTEMROOT", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH", "LANG", "TMPDIR", "TEMP", "TMP")
+    packages = os.pathsep.join(p for p in sys.path if p)
+    return {
+        **{k: os.environ[k] for k in keep if k in os.environ},
+        "PYTHONPATH": packages,
+        "PYTHONDONTWRITEBYTECODE": "1",
+        "OPENBLAS_NUM_THREADS": "1",
+        "OMP_NUM_THREADS": "1",
+        "MKL_NUM_THREADS": "1",
+    }
+
+
+def _exactly(process: subprocess.Popen[bytes], count: int) -> bytes:
+    assert process.stdout is not None
+    data = process.stdout.read(count)
+    if len(data) < count:
+        raise EOFError
+    return data
