@@ -37,7 +37,8 @@ def load(name: str) -> Clue:
     for entry in entry_points(group="ifdl.evidence"):
         if entry.name == name:
             return entry.load()  # type: ignore[no-any-return]
-    return importlib.import_module(f"{__name__}.{name}")  # type: ignore[return-value]
+    module: Clue = importlib.import_module(f"{__name__}.{name}")
+    return module
 
 
 def run(name: str, picture: Picture) -> list[Finding]:

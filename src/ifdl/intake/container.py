@@ -30,20 +30,24 @@ APPENDED = (
 MOST_LISTED = 64
 
 
-def read(data: bytes, form: str, image: Image.Image, name: str) -> Container:
-    """Structure of the file behind an opened, not yet loaded, image.
+def read(data: bytes, form: str, name: str) -> Container:
+    """Structure of a file, read from its bytes before any decoder sees them.
 
-    Raises Truncated where the container's own lengths say that its end is missing.
+    Raises Truncated where the container's own lengths say that its end is missing, NoPixels and
+    UnsupportedFormat where a JPEG's header does.
     """
     if form == "JPEG":
         return _jpeg(data, name)
     end = {"PNG": _png_end, "WEBP": _riff_end, "GIF": _gif_end}.get(form, lambda _d, _n: None)(data, name)
     trailing = data[end:] if end is not None else b""
-    return Container(
-        sub_images=tuple(_frames(image, form)),
-        trailing_bytes=len(trailing),
-        trailing_kind=_kind_of(trailing),
-    )
+    return Container(trailing_bytes=len(trailing), trailing_kind=_kind_of(trailing))
+
+
+def with_frames(structure: Container, form: str, image: Image.Image) -> Container:
+    """The structure with the later frames or pages of an opened image listed."""
+    if form == "JPEG":  # its other pictures were found by walking the markers
+        return structure
+    return replace(structure, sub_images=tuple(_frames(image, form)))
 
 
 def bit_depth(data: bytes, form: str, image: Image.Image) -> int:

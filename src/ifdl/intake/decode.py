@@ -30,7 +30,7 @@ from ifdl.intake.errors import (
 )
 from ifdl.intake.limits import Limits
 from ifdl.intake.sniff import EXTENSIONS, MEDIA_TYPES, announced_size, foreign_format, picture_format
-from ifdl.types import Item, Picture
+from ifdl.types import Container, Item, Picture
 
 # Everything the codecs were seen to raise on 6,000 malformed files; OSError alone is not enough.
 DECODER_ERRORS = (
@@ -53,18 +53,21 @@ def decode(data: bytes, limits: Limits = Limits(), name: str = "picture") -> Pic
     announced = announced_size(data, form)
     if announced is not None:
         _check_size(*announced, limits, name)
+    structure = container.read(data, form, name)
     assert not ImageFile.LOAD_TRUNCATED_IMAGES, "truncated loading must stay off"
     Image.MAX_IMAGE_PIXELS = None  # our own limit is checked instead, on the header
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            return _decode(data, form, limits, name)
+            return _decode(data, form, structure, limits, name)
     except IntakeError:
         raise
-    except MemoryError as error:
-        raise OutOfMemory(name, _memory_advice(limits)) from error
+    except MemoryError:
+        refusal: IntakeError = OutOfMemory(name, _memory_advice(limits))
     except DECODER_ERRORS as error:
-        raise _refusal(error, name, limits) from error
+        refusal = _refusal(error, name, limits)
+    # Raised out here, where the failed attempt's frames, and the pixels they hold, are gone.
+    raise refusal
 
 
 def _recognise(data: bytes, limits: Limits, name: str) -> str:
@@ -93,12 +96,12 @@ def _recognise(data: bytes, limits: Limits, name: str) -> str:
     return form
 
 
-def _decode(data: bytes, form: str, limits: Limits, name: str) -> Picture:
+def _decode(data: bytes, form: str, structure: Container, limits: Limits, name: str) -> Picture:
     image: Image.Image
     with Image.open(io.BytesIO(data), formats=[form]) as image:
         _check_size(image.width, image.height, limits, name)
         stored_mode, icc = image.mode, image.info.get("icc_profile")
-        structure = container.read(data, form, image, name)
+        structure = container.with_frames(structure, form, image)
         said = metadata.read(data, form, image)
         # Some formats only turn out to be larger than announced while loading (GIF frame extents).
         image.seek(0)
@@ -162,7 +165,7 @@ def _check_size(width: int, height: int, limits: Limits, name: str) -> None:
         )
 
 
-def _check_entropy_data(data: bytes, structure: Any, name: str) -> Any:
+def _check_entropy_data(data: bytes, structure: Container, name: str) -> Container:
     """Refuse a JPEG whose coded data libjpeg had to patch up; Pillow would not say so.
 
     A small-scale strict decode reads every code word, so a stream that was cut and closed with a

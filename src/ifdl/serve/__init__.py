@@ -1,0 +1,1 @@
+"""How people and machines call ifdl: command line now; page, API and batch engines later."""

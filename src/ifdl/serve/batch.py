@@ -1,0 +1,157 @@
+"""Examine one picture or many: rows as they come, errors as rows, and nothing done twice."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+from ifdl import intake, report, spine
+from ifdl.evidence import load, names
+from ifdl.intake import IntakeError
+from ifdl.report.json import error_row, to_json, to_line
+from ifdl.report.redact import redacted
+from ifdl.serve import sources, terminal
+from ifdl.types import Report, State
+
+
+@dataclass(frozen=True)
+class Options:
+    """What was asked for on the command line."""
+
+    limits: intake.Limits
+    clues: tuple[str, ...] | None = None
+    out: Path | None = None
+    full: bool = False
+    json: bool = False
+    again: bool = False
+
+
+@dataclass
+class Tally:
+    """What came of it: pictures examined and failed, questions with a SUPPORTED answer, the last report."""
+
+    examined: int = 0
+    failed: int = 0
+    kept: int = 0
+    supported: set[str] = field(default_factory=set)
+    report: Path | None = None
+
+
+def run(wanted: Sequence[str], options: Options, console: Console) -> Tally:
+    """Examine every source in order. Several pictures give one JSON line each and a folder each under `out`."""
+    tally = Tally()
+    several = len(wanted) > 1
+    rows = (options.out / "results.jsonl") if options.out and several else None
+    if options.out:
+        options.out.mkdir(parents=True, exist_ok=True)
+    with (
+        rows.open("w", encoding="utf-8") if rows else nullcontext() as file,
+        _progress(console, several) as progress,
+    ):
+        task = progress.add_task("examining", total=len(wanted)) if progress else None
+        for outcome in _outcomes(wanted, options, console if not several else None):
+            line = _settle(outcome, options, several, console, tally)
+            if options.json:
+                print(line if several else _pretty(outcome, options), flush=True)
+            if file is not None:
+                file.write(line + "\n")
+                file.flush()
+            if progress and task is not None:
+                progress.advance(task)
+    if several:
+        kept = f", {tally.kept} of them from an earlier run" if tally.kept else ""
+        where = f"; rows in {rows}" if rows else ""
+        console.print(f"{tally.examined} examined{kept}, {tally.failed} could not be{where}", markup=False)
+    return tally
+
+
+Outcome = Report | IntakeError | dict[str, Any]
+
+
+def _outcomes(wanted: Sequence[str], options: Options, console: Console | None) -> Iterator[Outcome]:
+    """A Report, an error, or the stored JSON of an earlier run, for each source in order."""
+    pipeline = _pipeline(options)
+    with intake.Decoder(options.limits) as decoder:
+        for source in wanted:
+            read = sources.read(source, options.limits)
+            if isinstance(read, IntakeError):
+                yield read
+                continue
+            data, name = read
+            if console is None and (earlier := _earlier(data, pipeline, options)) is not None:
+                yield earlier
+                continue
+            try:
+                with console.status("decoding") if console else nullcontext() as status:
+                    picture = decoder.decode(data, name)
+                    tell = (lambda step, s=status: s.update(f"{step}…")) if status else (lambda step: None)
+                    yield spine.examine_picture(picture, clues=options.clues, progress=tell)
+            except IntakeError as error:
+                yield error
+
+
+def _settle(outcome: Outcome, options: Options, several: bool, console: Console, tally: Tally) -> str:
+    """Write and show one outcome; returns its JSON line."""
+    if isinstance(outcome, IntakeError):
+        tally.failed += 1
+        console.print(terminal.clean(str(outcome)), markup=False, highlight=False)
+        return json.dumps(error_row(outcome.name, outcome.kind, outcome.reason), ensure_ascii=False)
+    tally.examined += 1
+    if isinstance(outcome, dict):
+        tally.kept += 1
+        answers = outcome["verdict"]["answers"]
+        tally.supported |= {a["question"] for a in answers if a["state"] == State.SUPPORTED}
+        return json.dumps(outcome, ensure_ascii=False)
+    tally.supported |= {str(a.question) for a in outcome.verdict.answers if a.state == State.SUPPORTED}
+    if options.out is not None:
+        folder = options.out / outcome.item.sha256[:16] if several else options.out
+        tally.report = report.write(outcome, folder, full=options.full)["report.html"]
+    if not several and not options.json:
+        terminal.show(outcome, console)
+        place = f"Report: {tally.report}" if tally.report else "For a report: add --out FOLDER or --open"
+        console.print(place, markup=False)
+    elif tally.report and not several:
+        console.print(f"Report: {tally.report}", markup=False)
+    return to_line(outcome if options.full else redacted(outcome))
+
+
+def _pretty(outcome: Outcome, options: Options) -> str:
+    if isinstance(outcome, Report):
+        return to_json(outcome if options.full else redacted(outcome))
+    if isinstance(outcome, IntakeError):
+        return json.dumps(error_row(outcome.name, outcome.kind, outcome.reason), ensure_ascii=False, indent=2)
+    return json.dumps(outcome, ensure_ascii=False, indent=2)
+
+
+def _earlier(data: bytes, pipeline: tuple[str, bool], options: Options) -> dict[str, Any] | None:
+    """The stored report of these very bytes by this very pipeline, if `out` holds it."""
+    if options.out is None or options.again:
+        return None
+    path = options.out / hashlib.sha256(data).hexdigest()[:16] / "report.json"
+    try:
+        stored: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+        same = (stored["environment"]["pipeline"], not stored["redacted"]) == pipeline
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+    return stored if same else None
+
+
+def _pipeline(options: Options) -> tuple[str, bool]:
+    chosen = names() if options.clues is None else options.clues
+    return spine.environment({clue: load(clue).CARD.version for clue in chosen}).pipeline, options.full
+
+
+def _progress(console: Console, several: bool) -> AbstractContextManager[Progress | None]:
+    if not several or not sys.stderr.isatty():
+        return nullcontext()
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    return Progress(*columns, console=console)

@@ -1,0 +1,226 @@
+"""The command line. JSON goes to stdout, words to stderr; commands import what they need when they run."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from ifdl.intake import Limits
+
+app = typer.Typer(
+    help="Examine pictures for traces of processing, local edits and synthetic origin, offline.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+FAILED, FOUND, BAD_CALL = 2, 3, 2
+
+Json = Annotated[bool, typer.Option("--json", help="Print JSON on stdout; one object a line for several pictures.")]
+MaxSeconds = Annotated[float, typer.Option(min=0.1, help="Wall-clock limit for decoding one file.")]
+MaxMemory = Annotated[float, typer.Option(min=0.25, help="Memory limit for decoding, in GB.")]
+MaxPixels = Annotated[float, typer.Option(min=0.01, help="Pixel limit, in megapixels, read from the header.")]
+MaxMegabytes = Annotated[float, typer.Option(min=0.001, help="File size limit, in megabytes.")]
+
+
+@app.callback(invoke_without_command=True)
+def _root(
+    version: Annotated[bool, typer.Option("--version", help="Print the version and leave.")] = False,
+) -> None:
+    if version:
+        import ifdl
+
+        typer.echo(ifdl.__version__)
+        raise typer.Exit
+
+
+@app.command(
+    epilog="Example: ifdl examine photo.jpg --out report/   Exit codes: 0 examined; 2 a picture could not be "
+    "(the rest are written); 3 a --fail-on condition holds."
+)
+def examine(
+    pictures: Annotated[list[str], typer.Argument(help="Files, folders, globs, or - for stdin.")],
+    json_: Json = False,
+    out: Annotated[
+        Path | None,
+        typer.Option(help="Write report, overlay and masks here; a folder of its own for each of several pictures."),
+    ] = None,
+    open_: Annotated[bool, typer.Option("--open", help="Open the report in a browser (one picture).")] = False,
+    full: Annotated[
+        bool, typer.Option("--full", help="Keep GPS, serial numbers and owners' names.")
+    ] = False,
+    fail_on: Annotated[
+        list[str] | None,
+        typer.Option(help="Exit 3 if this is supported: history, local_edit, synthetic_origin, claims, or any."),
+    ] = None,
+    clue: Annotated[list[str] | None, typer.Option(help="Run only this test; may be repeated.")] = None,
+    again: Annotated[bool, typer.Option("--again", help="Examine anew what --out holds already.")] = False,
+    max_seconds: MaxSeconds = 20.0,
+    max_memory: MaxMemory = 2.0,
+    max_pixels: MaxPixels = 100.0,
+    max_megabytes: MaxMegabytes = 512.0,
+) -> None:
+    """Examine pictures and answer: history, local edit, synthetic origin, claims."""
+    from ifdl.serve import batch
+    from ifdl.serve.sources import expand
+    from ifdl.types import Question
+
+    questions = {str(q) for q in Question}
+    wanted = set(fail_on or [])
+    if unknown := wanted - questions - {"any", "supported"}:
+        _refuse(f"--fail-on takes {', '.join(sorted(questions))} or any, not {', '.join(sorted(unknown))}")
+    _check_clues(clue or [])
+    sources = expand(pictures)
+    if not sources:
+        _refuse(f"no pictures in {', '.join(pictures)}")
+    if open_ and len(sources) > 1:
+        _refuse("--open shows one report; use --out for several pictures")
+    options = batch.Options(
+        limits=_limits(max_seconds, max_memory, max_pixels, max_megabytes),
+        clues=tuple(clue) if clue else None,
+        out=out if out is not None or not open_ else Path("ifdl-reports"),
+        full=full,
+        json=json_,
+        again=again,
+    )
+    tally = batch.run(sources, options, _console())
+    if open_ and tally.report is not None:
+        typer.launch(tally.report.resolve().as_uri())
+    if tally.failed:
+        raise typer.Exit(FAILED)
+    if wanted and (tally.supported & (questions if wanted & {"any", "supported"} else wanted)):
+        raise typer.Exit(FOUND)
+
+
+@app.command(epilog="Example: ifdl evidence photo.jpg --clue jpeg_grid --out grid.png")
+def evidence(
+    picture: Annotated[str, typer.Argument(help="One picture, or - for stdin.")],
+    clue: Annotated[str, typer.Option(help="The test to run; `ifdl models` lists them.")],
+    out: Annotated[Path | None, typer.Option(help="Where its layer is saved (PNG).")] = None,
+    json_: Json = False,
+    max_seconds: MaxSeconds = 20.0,
+    max_memory: MaxMemory = 2.0,
+    max_pixels: MaxPixels = 100.0,
+) -> None:
+    """Run one test on one picture and save its layer."""
+    import json
+
+    from pydantic import TypeAdapter
+
+    from ifdl import intake
+    from ifdl.report import overlay
+    from ifdl.serve import sources, terminal
+    from ifdl.spine import examine_picture
+    from ifdl.types import Finding
+
+    _check_clues([clue])
+    console = _console()
+    limits = _limits(max_seconds, max_memory, max_pixels, 512.0)
+    data = sources.read(picture, limits)
+    try:
+        if isinstance(data, intake.IntakeError):
+            raise data
+        report = examine_picture(intake.load(data[0], limits, name=data[1]), clues=[clue])
+    except intake.IntakeError as error:
+        console.print(terminal.clean(str(error)), markup=False, highlight=False)
+        raise typer.Exit(FAILED) from error
+    findings = report.verdict.findings
+    if json_:
+        typer.echo(json.dumps(TypeAdapter(list[Finding]).dump_python(list(findings), mode="json"), ensure_ascii=False))
+    for finding in findings:
+        console.print(f"{finding.question}: {finding.state}", style="bold", markup=False)
+        console.print(f"    {terminal.clean(finding.sentence)}", markup=False)
+        for name, value in finding.numbers.items():
+            console.print(f"    {name} = {terminal.clean(str(value))}", style="dim", markup=False, highlight=False)
+    assert report.picture is not None
+    for layered in [f for f in findings if f.map is not None][:1]:
+        path = out or Path(f"{layered.id}.png")
+        overlay.save_png(overlay.layer(layered.map, report.picture), path)
+        console.print(f"layer: {path}", markup=False)
+    if not any(f.map is not None for f in findings):
+        console.print("this test draws no layer on this picture", style="dim")
+
+
+@app.command(epilog="Example: ifdl models copymove")
+def models(
+    name: Annotated[str | None, typer.Argument(help="Show the card of this test or expert.")] = None,
+    json_: Json = False,
+) -> None:
+    """List tests and experts, or show one card: what it sees, cites and cannot do."""
+    import json
+
+    from pydantic import TypeAdapter
+
+    from ifdl import evidence as clues
+    from ifdl.serve import cards
+    from ifdl.types import Card
+
+    if name is not None:
+        _check_clues([name])
+    shown = [clues.load(n).CARD for n in ([name] if name else clues.names())]
+    if json_:
+        typer.echo(json.dumps(TypeAdapter(list[Card]).dump_python(shown, mode="json"), ensure_ascii=False))
+    elif name:
+        cards.show(shown[0], _console())
+    else:
+        cards.table(shown, _console())
+
+
+@app.command(epilog="Example: ifdl doctor")
+def doctor(json_: Json = False) -> None:
+    """Check this installation: versions, formats, limits the platform enforces, a decode in the child."""
+    import json
+
+    from ifdl.serve import checkup
+
+    rows = checkup.run()
+    if json_:
+        typer.echo(json.dumps([row.__dict__ for row in rows], ensure_ascii=False))
+    else:
+        checkup.show(rows, _console())
+    if any(row.needed and not row.ok for row in rows):
+        raise typer.Exit(1)
+
+
+def _limits(seconds: float, memory: float, pixels: float, megabytes: float) -> Limits:
+    from ifdl.intake import Limits
+
+    return Limits(seconds, int(memory * 1024**3), int(pixels * 1e6), int(megabytes * 1024**2))
+
+
+def _check_clues(wanted: list[str]) -> None:
+    from ifdl.evidence import names
+
+    for clue in wanted:
+        if clue not in names():
+            _refuse(f"there is no test called {clue!r}; there are {', '.join(names())}")
+
+
+def _console() -> Console:
+    from rich.console import Console
+
+    return Console(stderr=True, highlight=False, soft_wrap=not sys.stderr.isatty())
+
+
+def _refuse(sentence: str) -> None:
+    typer.echo(f"ifdl: {sentence}", err=True)
+    raise typer.Exit(BAD_CALL)
+
+
+def main() -> None:
+    """Entry point of the `ifdl` command."""
+    try:
+        app(standalone_mode=True)
+    except KeyboardInterrupt:
+        typer.echo("ifdl: interrupted; what was finished is written", err=True)
+        raise SystemExit(130) from None
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,67 @@
+"""A report as a few lines of text for a terminal."""
+
+from __future__ import annotations
+
+import re
+
+from rich.console import Console
+from rich.padding import Padding
+from rich.text import Text
+
+from ifdl.explain.grounded import where
+from ifdl.types import Answer, Question, Report, State
+
+LABELS = {
+    Question.HISTORY: "HISTORY",
+    Question.LOCAL_EDIT: "LOCAL EDIT",
+    Question.SYNTHETIC_ORIGIN: "SYNTHETIC ORIGIN",
+    Question.CLAIMS: "CLAIMS",
+}
+_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069]")
+
+
+def clean(text: str) -> str:
+    """Hostile text without the control characters that could move a cursor or turn a line around."""
+    return _CONTROL.sub("�", text)
+
+
+def state_words(answer: Answer) -> str:
+    """ "weak support", "established", "no trace found" and so on, for people."""
+    if answer.state == State.SUPPORTED and answer.word is not None:
+        return "established" if answer.word == "established" else f"{answer.word} support"
+    return str(answer.state).lower().replace("_", " ")
+
+
+def show(report: Report, console: Console) -> None:
+    """Write the four answers, the coverage and what is not claimed."""
+    item = report.item
+    head = Text(clean(item.name), style="bold")
+    head.append(f"   {item.format} {item.width}x{item.height}, {item.bytes / 1e6:.2f} MB", style="not bold")
+    head.append(f"   sha256 {item.sha256[:12]}…", style="not bold dim")
+    console.print(head)
+    for answer in report.verdict.answers:
+        line = Text(f"{LABELS[answer.question]:18}", style="bold")
+        line.append(state_words(answer), style="bold" if answer.state == State.SUPPORTED else "")
+        console.print(line)
+        _indented(console, answer.sentence)
+        regions = [r for f in report.verdict.findings for r in f.regions if r.id in answer.regions]
+        if regions and answer.state == State.SUPPORTED:
+            x, y, width, height = regions[0].box
+            more = f" and {len(regions) - 1} more" if len(regions) > 1 else ""
+            place = f"{where(regions[0])} (x {x}-{x + width}, y {y}-{y + height} in stored pixels){more}"
+            _indented(console, place)
+        if answer.cap:
+            _indented(console, answer.cap, "dim")
+    tests = report.verdict.coverage
+    ran = sum(c.state in (State.SUPPORTED, State.INCONCLUSIVE, State.NO_TRACE_FOUND) for c in tests)
+    missing: dict[str, list[str]] = {}
+    for row in tests:
+        if row.state in (State.NOT_RUN, State.OUT_OF_DOMAIN, State.FAILED):
+            missing.setdefault(str(row.state).lower().replace("_", " "), []).append(row.test)
+    rest = "; ".join(f"{state}: {', '.join(names)}" for state, names in missing.items())
+    console.print(f"Coverage {ran} of {len(tests)} tests{'; ' if rest else ''}{rest}", style="dim")
+    console.print(f"Not claimed: {report.not_claimed[0]}; {report.not_claimed[1]}.", style="dim")
+
+
+def _indented(console: Console, text: str, style: str = "") -> None:
+    console.print(Padding(Text(clean(text), style=style), (0, 0, 0, 4)))
