@@ -25,11 +25,12 @@ from rich.progress import track
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
+from tests.photographs import Photograph, camera  # noqa: E402
+
 from ifdl import evidence, intake, spine  # noqa: E402
 from ifdl.signal.regions import mask_of  # noqa: E402
 from ifdl.signal.stats import upper_bound  # noqa: E402
 from ifdl.types import Finding, Picture, Question, State  # noqa: E402
-from tests.photographs import Photograph, camera  # noqa: E402
 
 FOLDS = {"all": range(10), "chosen_on": range(8), "test": range(8, 10)}
 # Header clues cannot raise a false alarm on a set whose metadata was removed.

@@ -158,7 +158,7 @@ def _answer(question: Question, findings: list[Finding], covered: Sequence[Cover
 def _summary(question: Question, state: State, holding: list[Finding], idle: int) -> str:
     """One line for the first screen."""
     ran = f"{len(holding)} {'test' if len(holding) == 1 else 'tests'}"
-    unrun = f"; {idle} more {'is' if idle == 1 else 'are'} not part of this run" if idle else ""
+    unrun = f"; {idle} more did not run" if idle else ""
     if state in (State.SUPPORTED, State.INCONCLUSIVE):
         lead = max(holding, key=lambda f: (f.established, f.strength))
         others = f" ({len(holding) - 1} more below)" if len(holding) > 1 else ""
@@ -166,7 +166,8 @@ def _summary(question: Question, state: State, holding: list[Finding], idle: int
     if state == State.NO_TRACE_FOUND:
         return f"{ran} ran and found nothing above threshold{unrun}. That is no proof that nothing was done."
     if state == State.OUT_OF_DOMAIN:
-        return f"{ran} looked and cannot judge this kind of file{unrun}."
+        lead = holding[0].sentence if len(holding) == 1 else f"{ran} looked and cannot judge this kind of file."
+        return lead + (f" {idle} more did not run." if idle else "")
     if state == State.FAILED:
         return f"{ran} failed{unrun}; nothing can be said."
     if question == Question.SYNTHETIC_ORIGIN:

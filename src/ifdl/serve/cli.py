@@ -205,7 +205,7 @@ def _check_clues(wanted: list[str]) -> None:
 def _console() -> Console:
     from rich.console import Console
 
-    return Console(stderr=True, highlight=False, soft_wrap=not sys.stderr.isatty())
+    return Console(stderr=True, highlight=False, width=None if sys.stderr.isatty() else 100)
 
 
 def _refuse(sentence: str) -> None:
