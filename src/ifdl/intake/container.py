@@ -206,5 +206,7 @@ def _kind_of(trailing: bytes) -> str | None:
         return None
     if not trailing.strip(b"\0\xff\r\n "):
         return "padding"
-    start = trailing[:4096]
-    return next((kind for magic, kind in APPENDED if magic in start), "unknown data")
+    # Long signatures may follow a separator; two bytes mean something only where the data begin.
+    start = trailing[:4096].lstrip(b"\0\xff\r\n ")
+    matches = (kind for magic, kind in APPENDED if start.startswith(magic) or (len(magic) > 3 and magic in start))
+    return next(matches, "unknown data")
