@@ -161,8 +161,12 @@ def _summary(question: Question, state: State, holding: list[Finding], idle: int
     unrun = f"; {idle} more did not run" if idle else ""
     if state in (State.SUPPORTED, State.INCONCLUSIVE):
         lead = max(holding, key=lambda f: (f.established, f.strength))
-        others = f" ({len(holding) - 1} more below)" if len(holding) > 1 else ""
-        return lead.sentence + others
+        place = f" Where: {grounded.where(lead.regions[0])}." if lead.regions else ""
+        others = len(lead.regions) - 1
+        if others > 0:
+            place = place[:-1] + f", and {others} more {'place' if others == 1 else 'places'}."
+        agree = f" {len(holding) - 1} more below." if len(holding) > 1 else ""
+        return lead.sentence + place + agree
     if state == State.NO_TRACE_FOUND:
         return f"{ran} ran and found nothing above threshold{unrun}. That is no proof that nothing was done."
     if state == State.OUT_OF_DOMAIN:

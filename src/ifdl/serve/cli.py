@@ -52,9 +52,7 @@ def examine(
         typer.Option(help="Write report, overlay and masks here; a folder of its own for each of several pictures."),
     ] = None,
     open_: Annotated[bool, typer.Option("--open", help="Open the report in a browser (one picture).")] = False,
-    full: Annotated[
-        bool, typer.Option("--full", help="Keep GPS, serial numbers and owners' names.")
-    ] = False,
+    full: Annotated[bool, typer.Option("--full", help="Keep GPS, serial numbers and owners' names.")] = False,
     fail_on: Annotated[
         list[str] | None,
         typer.Option(help="Exit 3 if this is supported: history, local_edit, synthetic_origin, claims, or any."),

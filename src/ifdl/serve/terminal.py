@@ -8,7 +8,6 @@ from rich.console import Console
 from rich.padding import Padding
 from rich.text import Text
 
-from ifdl.explain.grounded import where
 from ifdl.types import Answer, Question, Report, State
 
 LABELS = {
@@ -44,12 +43,11 @@ def show(report: Report, console: Console) -> None:
         line.append(state_words(answer), style="bold" if answer.state == State.SUPPORTED else "")
         console.print(line)
         _indented(console, answer.sentence)
-        regions = [r for f in report.verdict.findings for r in f.regions if r.id in answer.regions]
-        if regions and answer.state == State.SUPPORTED:
-            x, y, width, height = regions[0].box
-            more = f" and {len(regions) - 1} more" if len(regions) > 1 else ""
-            place = f"{where(regions[0])} (x {x}-{x + width}, y {y}-{y + height} in stored pixels){more}"
-            _indented(console, place)
+        boxes = [r.box for f in report.verdict.findings for r in f.regions if r.id in answer.regions]
+        if boxes:
+            shown = "; ".join(f"x {x}-{x + w}, y {y}-{y + h}" for x, y, w, h in boxes[:4])
+            more = f"; {len(boxes) - 4} more" if len(boxes) > 4 else ""
+            _indented(console, f"in stored pixels: {shown}{more}", "dim")
         if answer.cap:
             _indented(console, answer.cap, "dim")
     tests = report.verdict.coverage
