@@ -108,6 +108,7 @@ def files() -> dict[str, tuple[bytes, str | None]]:
     for code in range(1, 9):
         made[f"orientation_{code}.jpg"] = (oriented("JPEG", code), None)
         made[f"orientation_{code}.webp"] = (oriented("WEBP", code), None)
+        made[f"orientation_{code}.tif"] = (oriented("TIFF", code), None)
     made["orientation_9.jpg"] = (oriented("JPEG", 9), None)
     return made
 

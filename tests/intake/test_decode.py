@@ -19,7 +19,7 @@ def picture(name: str):  # type: ignore[no-untyped-def]
     return intake.decode(FILES[name][0], name=name)
 
 
-@pytest.mark.parametrize("form", ["jpg", "webp"])
+@pytest.mark.parametrize("form", ["jpg", "webp", "tif"])
 @pytest.mark.parametrize("code", range(1, 9))
 def test_pixels_stay_as_stored(form: str, code: int) -> None:
     upright, turned = picture(f"orientation_1.{form}"), picture(f"orientation_{code}.{form}")

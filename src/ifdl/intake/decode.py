@@ -30,6 +30,7 @@ from ifdl.intake.errors import (
 )
 from ifdl.intake.limits import Limits
 from ifdl.intake.sniff import EXTENSIONS, MEDIA_TYPES, announced_size, foreign_format, picture_format
+from ifdl.signal.orientation import to_stored
 from ifdl.types import Container, Item, Picture
 
 # Everything the codecs were seen to raise on 6,000 malformed files; OSError alone is not enough.
@@ -103,6 +104,8 @@ def _decode(data: bytes, form: str, structure: Container, limits: Limits, name: 
         stored_mode, icc = image.mode, image.info.get("icc_profile")
         structure = container.with_frames(structure, form, image)
         said = metadata.read(data, form, image)
+        # Pillow turns a TIFF upright while loading it, by the very code that getexif() gives here.
+        turned = image.getexif().get(0x0112, 1) if form == "TIFF" else 1
         # Some formats only turn out to be larger than announced while loading (GIF frame extents).
         image.seek(0)
         if form == "HEIF":
@@ -114,6 +117,8 @@ def _decode(data: bytes, form: str, structure: Container, limits: Limits, name: 
             structure = _check_entropy_data(data, structure, name)
         pixels, transparent, steps = to_rgb8(image, name, bit_depth)
     orientation = metadata.orientation(said, form)
+    if turned in range(2, 9):
+        pixels, orientation = to_stored(pixels, turned), turned
     profile = profile_name(icc)
     if profile and stored_mode not in ("CMYK", "LAB"):
         steps.append(f"ICC profile “{profile}” recorded, not applied")

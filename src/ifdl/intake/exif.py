@@ -23,11 +23,12 @@ TYPES = {
     1: ("B", 1), 2: ("s", 1), 3: ("H", 2), 4: ("I", 4), 5: ("I", 8), 6: ("b", 1), 7: ("s", 1), 8: ("h", 2),
     9: ("i", 4), 10: ("i", 8), 11: ("f", 4), 12: ("d", 8), 13: ("I", 4), 16: ("Q", 8), 17: ("q", 8), 18: ("Q", 8),
 }  # fmt: skip
-NAMES = {**ExifTags.TAGS, 0xA002: "PixelXDimension", 0xA003: "PixelYDimension"}
+NAMES = {**ExifTags.TAGS, 0xA002: "PixelXDimension", 0xA003: "PixelYDimension", 0x0002: "InteropVersion"}
 POINTERS = {0x8769: "Exif", 0x8825: "GPS", 0xA005: "Interop"}
 # Carried elsewhere, or bulk that says nothing a reader could use.
 SKIPPED = {0x014A, 0x02BC, 0x83BB, 0x8649, 0x8773, 0x0111, 0x0117, 0x0144, 0x0145, 0x0140, 0x015B}
 WINDOWS_TEXT = range(0x9C9B, 0x9CA0)
+LINE_BREAKS = dict.fromkeys(map(ord, "\r\n\t"), " ")
 XMP_TAG, IPTC_TAG, PHOTOSHOP_TAG = 0x02BC, 0x83BB, 0x8649
 MAKER_NOTE, USER_COMMENT = 0x927C, 0x9286
 
@@ -167,15 +168,18 @@ def text_or_hex(raw: bytes, is_text: bool = False) -> str:
     except UnicodeDecodeError:
         text = stripped.decode("latin-1")
     text = text.replace("\0", "; ") if is_text else text
-    if is_text or all(c.isprintable() or c in "\r\n\t" for c in text):
+    if is_text or text.translate(LINE_BREAKS).isprintable():
         return shorten(text)
     return shorten(raw.hex())
 
 
 def shorten(text: str, most: int = MOST_CHARACTERS) -> str:
     """The text without control and direction characters; a long one keeps its two ends and says so."""
-    kept = "".join(c if c.isprintable() or c in "\n\t" else " " for c in text[: 64 * most])
     if len(text) <= most:
-        return kept.strip()
-    tail = "".join(c if c.isprintable() or c in "\n\t" else " " for c in text[-(most // 2) :])
-    return f"{kept[: most // 2]} … [{len(text) - 2 * (most // 2)} characters left out] … {tail}".strip()
+        return _clean(text)
+    half = most // 2
+    return f"{_clean(text[:half])} … [{len(text) - 2 * half} characters left out] … {_clean(text[-half:])}"
+
+
+def _clean(text: str) -> str:
+    return "".join(c if c.isprintable() or c in "\n\t" else " " for c in text).strip()

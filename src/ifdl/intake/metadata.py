@@ -20,6 +20,8 @@ MOST_ENTRIES = 400  # of one group
 MOST_WARNINGS = 40
 MOST_BLOCK = 4 << 20
 MOST_PACKETS = 4
+MOST_CHUNKS = 400
+MOST_TEXT = 1 << 20
 # Whole groups and names that identify a person, a device or a place; document ids do not.
 PRIVATE = re.compile(
     r"^exif:GPS|serial(number|no)?\b|(owner|artist|author|creator|photographer|by-line|writer|copyright|rights\b)"
@@ -27,8 +29,8 @@ PRIVATE = re.compile(
     r"|licens(or|ee)|mwg-rs:Name|CaptionWriter|XPAuthor",
     re.IGNORECASE,
 )
-# "creator" also begins the name of programs and times, which identify nobody.
-PUBLIC = re.compile(r"CreatorTool|CreationDate|CreateDate|CreatorVersion|Marked$|usageterms", re.IGNORECASE)
+# The same words in names that identify nobody: programs, colour profiles, a yes or no.
+PUBLIC = re.compile(r"CreatorTool|CreatorVersion|Marked$|usageterms|^icc:|^crs:", re.IGNORECASE)
 MAIL = re.compile(r"[\w.+-]{1,64}@[\w-]{1,64}\.[\w.-]{2,64}")
 RAW_PROFILE = "Raw profile type "
 
@@ -42,6 +44,7 @@ class _Carriers:
     photoshop: bytes = b""
     iptc: bytes = b""
     texts: list[tuple[str, str, str]] = field(default_factory=list)
+    trouble: list[str] = field(default_factory=list)
 
 
 def read(data: bytes, form: str, image: Image.Image) -> Metadata:
@@ -68,25 +71,25 @@ def read(data: bytes, form: str, image: Image.Image) -> Metadata:
 
     collect = {"JPEG": _from_jpeg, "PNG": _from_png, "TIFF": _from_tiff}.get(form, _from_info)
     attempt("container", lambda: collect(data, image, carriers) or ())
+    warnings += carriers.trouble
     if carriers.exif:
         attempt("EXIF", lambda: exif.Directory(carriers.exif, warnings).statements())
     attempt("Photoshop", lambda: _photoshop(carriers))
     if carriers.iptc:
         attempt("IPTC", lambda: (("IPTC", n, v) for n, v in iptc.statements(carriers.iptc)))
-    for packet in carriers.xmp[:MOST_PACKETS]:
+    for packet in carriers.xmp[: MOST_PACKETS + 2]:
         attempt("XMP", lambda packet=packet: (("XMP", n, v) for n, v in xmp.statements(packet)))  # type: ignore[misc]
     found += carriers.texts
     return Metadata(tuple(_entries(found, warnings)), tuple(warnings[:MOST_WARNINGS]))
 
 
 def orientation(said: Metadata, form: str) -> int:
-    """The code 1-8 that turns the *decoded* pixels as a viewer shows them: EXIF's, else XMP's, else 1.
+    """The code 1-8 that turns stored pixels as a viewer shows them: EXIF's, else XMP's, else 1.
 
-    TIFF and HEIF decoders turn the pixels themselves (Pillow's TIFF reader on loading, whatever the tag
-    says; libheif by the container's rotation), so theirs is always 1: their pixels are not in the
-    file's own row order. A JPEG, PNG, WebP or AVIF comes as stored.
+    HEIF decoders turn the pixels themselves by the container's rotation, so theirs is always 1. (Pillow
+    turns a TIFF on loading, too; `ifdl.intake.decode` turns it back.)
     """
-    if form in ("TIFF", "HEIF"):
+    if form == "HEIF":
         return 1
     for value in (said.get("EXIF", "Orientation"), said.get("XMP", "tiff:Orientation")):
         if value is not None and value in "12345678" and len(value) == 1:
@@ -98,32 +101,40 @@ def orientation(said: Metadata, form: str) -> int:
 
 
 def _from_jpeg(data: bytes, image: Image.Image, to: _Carriers) -> None:
-    extended: dict[bytes, dict[int, bytes]] = {}
+    extended: dict[tuple[bytes, int], bytes] = {}
     for segment in jpeg.read(data).segments:
         body = data[segment.offset : segment.offset + segment.length]
-        if segment.name == "APP1:Exif":  # a block too long for one segment goes on in the next
+        if (
+            segment.name == "APP1:Exif" and len(to.exif) < MOST_BLOCK
+        ):  # a block too long for one segment goes on in the next
             to.exif += body[6:] if to.exif else body
-        elif segment.name == "APP1:XMP":
+        elif segment.name == "APP1:XMP" and len(to.xmp) < MOST_PACKETS:
             to.xmp.append(body[29:])
-        elif segment.name == "APP1:XMP extension" and len(body) > 75:
-            extended.setdefault(body[35:67], {})[int.from_bytes(body[71:75], "big")] = body[75:]
-        elif segment.name == "APP13:Photoshop":
+        elif segment.name == "APP1:XMP extension" and len(body) > 75 and len(extended) < MOST_CHUNKS:
+            extended[body[35:67], int.from_bytes(body[71:75], "big")] = body[75:]
+        elif segment.name == "APP13:Photoshop" and len(to.photoshop) < MOST_BLOCK:
             to.photoshop += body[14:]
         elif segment.name == "COM" and len(to.texts) < MOST_ENTRIES:
             to.texts.append(("JPEG", "Comment", exif.text_or_hex(body, True)))
-    to.xmp[1:1] = [b"".join(parts[at] for at in sorted(parts)) for parts in list(extended.values())[:2]]
+    for guid in sorted({key[0] for key in extended})[:2]:
+        to.xmp.append(b"".join(extended[key] for key in sorted(extended) if key[0] == guid))
 
 
 def _from_png(data: bytes, image: Image.Image, to: _Carriers) -> None:
-    at = 8
-    while at + 12 <= len(data) and len(to.texts) < MOST_ENTRIES:
+    at, chunks = 8, 0
+    while at + 12 <= len(data) and chunks < MOST_CHUNKS:
         size, kind = int.from_bytes(data[at : at + 4], "big"), data[at + 4 : at + 8]
         body = data[at + 8 : at + 8 + min(size, MOST_BLOCK)]
         at += 12 + size
         if kind == b"eXIf":
             to.exif = to.exif or body
         elif kind in (b"tEXt", b"zTXt", b"iTXt"):
-            key, text = _png_text(kind, body)
+            chunks += 1
+            try:
+                key, text = _png_text(kind, body)
+            except zlib.error as error:  # one damaged note must not hide those after it
+                to.trouble.append(f"PNG: a {kind.decode()} chunk cannot be unpacked ({error})")
+                continue
             if key == "XML:com.adobe.xmp":
                 to.xmp.append(text)
             elif key.startswith(RAW_PROFILE):
@@ -141,7 +152,7 @@ def _png_text(kind: bytes, body: bytes) -> tuple[str, bytes]:
         packed = rest[:1] == b"\1"
         rest = rest[2:].split(b"\0", 2)[-1]
     if packed:
-        rest = zlib.decompressobj().decompress(rest, MOST_BLOCK)
+        rest = zlib.decompressobj().decompress(rest, MOST_TEXT)
     return exif.shorten(key.decode("latin-1"), 80), rest
 
 
@@ -156,7 +167,11 @@ def _decode(text: bytes, kind: bytes) -> str:
 def _raw_profile(kind: str, text: bytes, to: _Carriers) -> None:
     """ImageMagick's way to keep a block in a PNG: a name, a length and hexadecimal lines."""
     lines = text.strip().split(b"\n")
-    block = bytes.fromhex(b"".join(lines[2:]).decode("ascii"))
+    try:
+        block = bytes.fromhex(b"".join(lines[2:]).decode("ascii"))
+    except ValueError:
+        to.trouble.append(f"PNG: the {exif.shorten(kind, 20)} profile is not hexadecimal")
+        return
     if kind in ("exif", "APP1", "app1") and block.startswith((b"Exif\0\0", b"II", b"MM")):
         to.exif = to.exif or block
     elif kind == "xmp" or block.startswith(b"http://ns.adobe.com/xap/1.0/\0"):
@@ -211,4 +226,5 @@ def _entries(found: list[tuple[str, str, str]], warnings: list[str]) -> Iterable
 
 
 def _is_private(group: str, name: str, value: str) -> bool:
-    return group == "GPS" or (PRIVATE.search(PUBLIC.sub("", name)) is not None) or MAIL.search(value) is not None
+    named = PRIVATE.search(name) is not None and PUBLIC.search(name) is None
+    return group == "GPS" or named or MAIL.search(value) is not None

@@ -60,7 +60,7 @@ class _Builder(ElementTree.TreeBuilder):
 
     depth = elements = 0
 
-    def start(self, tag: str, attrs: dict[str, str], /) -> ElementTree.Element:  # type: ignore[override]
+    def start(self, tag: str, attrs: dict[str, str], /) -> ElementTree.Element:
         self.depth += 1
         self.elements += 1
         if self.depth > MOST_DEPTH or self.elements > MOST_ELEMENTS:
@@ -144,4 +144,4 @@ def _property(node: ElementTree.Element, path: str, prefixes: dict[str, str]) ->
 
 def _short(tag: str, prefixes: dict[str, str]) -> str:
     uri, _, local = tag[1:].partition("}") if tag.startswith("{") else ("", "", tag)
-    return f"{prefixes.get(uri, uri)}:{local}" if uri else local
+    return f"{prefixes.get(uri, uri)[:80]}:{local[:80]}" if uri else local[:80]
