@@ -170,8 +170,8 @@ def _summary(question: Question, state: State, holding: list[Finding], idle: int
     if state == State.NO_TRACE_FOUND:
         return f"{ran} ran and found nothing above threshold{unrun}. That is no proof that nothing was done."
     if state == State.OUT_OF_DOMAIN:
-        lead = holding[0].sentence if len(holding) == 1 else f"{ran} looked and cannot judge this kind of file."
-        return lead + (f" {idle} more did not run." if idle else "")
+        said = holding[0].sentence if len(holding) == 1 else f"{ran} looked and cannot judge this kind of file."
+        return said + (f" {idle} more did not run." if idle else "")
     if state == State.FAILED:
         return f"{ran} failed{unrun}; nothing can be said."
     if question == Question.SYNTHETIC_ORIGIN:

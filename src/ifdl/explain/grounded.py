@@ -89,7 +89,7 @@ def _about(finding: Finding) -> list[Sentence]:
 
 
 def _innocent(findings: list[Finding], question: Question) -> list[Sentence]:
-    said = {}
+    said: dict[str, list[Finding]] = {}
     for finding in findings:
         for innocent in finding.innocent:
             cause, check = _lower(_bare(innocent.cause)), _lower(_bare(innocent.check))

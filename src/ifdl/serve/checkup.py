@@ -82,9 +82,9 @@ def _formats() -> list[Row]:
     from PIL import features
 
     return [
-        Row("JPEG, PNG, TIFF, BMP, GIF", features.check("jpg") and features.check("zlib"), "read"),
-        Row("WebP", features.check("webp"), "read" if features.check("webp") else "this Pillow reads no WebP"),
-        Row("AVIF", features.check("avif"), "read" if features.check("avif") else "needs Pillow 11.3", needed=False),
+        Row("JPEG, PNG, TIFF, BMP, GIF", bool(features.check("jpg") and features.check("zlib")), "read"),
+        Row("WebP", bool(features.check("webp")), "read" if features.check("webp") else "this Pillow reads no WebP"),
+        Row("AVIF", bool(features.check("avif")), "read" if features.check("avif") else "needs Pillow 11.3", needed=False),
     ]
 
 

@@ -137,12 +137,13 @@ def evidence(
         for name, value in finding.numbers.items():
             console.print(f"    {name} = {terminal.clean(str(value))}", style="dim", markup=False, highlight=False)
     assert report.picture is not None
-    for layered in [f for f in findings if f.map is not None][:1]:
-        path = out or Path(f"{layered.id}.png")
-        overlay.save_png(overlay.layer(layered.map, report.picture), path)
-        console.print(f"layer: {path}", markup=False)
-    if not any(f.map is not None for f in findings):
+    layered = next((f for f in findings if f.map is not None), None)
+    if layered is None or layered.map is None:
         console.print("this test draws no layer on this picture", style="dim")
+        return
+    path = out or Path(f"{layered.id}.png")
+    overlay.save_png(overlay.layer(layered.map, report.picture), path)
+    console.print(f"layer: {path}", markup=False)
 
 
 @app.command(epilog="Example: ifdl models copymove")
