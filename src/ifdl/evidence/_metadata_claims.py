@@ -74,7 +74,7 @@ def quoted(text: str, most: int = 60) -> str:
 
 def _sizes(said: Metadata, item: Item) -> Iterator[Comparison]:
     codes = {said.get("EXIF", "Orientation"), said.get("XMP", "tiff:Orientation"), str(item.orientation)}
-    # A size noted as displayed is right too; libheif and Pillow's TIFF reader turn the pixels themselves.
+    # A size noted as displayed is right too; libheif turns the pixels itself.
     may_be_turned = bool(codes & set("5678")) or item.format == "HEIF"
     real = (item.width, item.height)
     told: set[tuple[int, int]] = set()
