@@ -51,7 +51,7 @@ def splice() -> None:
     shadow = Image.new("RGB", host.size, (30, 14, 8))
     behind = soft(mask, 5).transform(mask.size, Image.Transform.AFFINE, (1, 0, -4, 0, 1, -5)).point(lambda v: v * 0.55)
     picture = Image.composite(layer, Image.composite(shadow, host, behind), soft(mask, 0.8))
-    store("splice", picture, mask, 97)
+    store("splice", picture, mask, 98)
 
 
 def copymove() -> None:

@@ -48,7 +48,7 @@ def shown(page: str, folder: Path, size: tuple[int, int]) -> tuple[np.ndarray, s
 
 @pytest.fixture(scope="module")
 def page() -> str:
-    return html.to_html(ifdl.examine(EXAMPLES / "copymove.jpg"))
+    return html.to_html(ifdl.examine(EXAMPLES / "splice.jpg"))
 
 
 @pytest.mark.parametrize("size", [(1280, 1600), (500, 2400)], ids=["wide", "phone"])
