@@ -59,7 +59,7 @@ def test_page_shows_the_picture_unmarked_and_breaks_no_policy(page: str, tmp_pat
     assert np.array_equal(shot, bare), "a layer shows before anybody asked for it"
     marked, _ = shown(page.replace('<input type="checkbox"', '<input type="checkbox" checked', 1), tmp_path, size)
     assert np.mean(marked != shot) > 0.001, "the toggle shows nothing"
-    assert not shot[:, -1].std(), "something runs off the right edge"
+    assert not shot[:, -1].std(axis=0).any(), "something runs off the right edge"
 
 
 def test_a_foreign_style_would_be_refused(page: str, tmp_path: Path) -> None:
