@@ -41,7 +41,7 @@ def astronaut() -> Photograph:
 
 @pytest.mark.parametrize("kind", ["moved", "turned", "resized", "mirrored"])
 def test_a_copy_is_found_where_it_was_planted(astronaut: Photograph, kind: str) -> None:
-    planted = plant(astronaut, None, np.random.default_rng(5), kind=kind, quality=90, clutter=4.0)
+    planted = plant(astronaut.data, None, np.random.default_rng(5), kind=kind, quality=90, clutter=4.0)
     assert planted is not None and planted.mask is not None
     finding = examine(planted.edited)
     assert finding.state is State.SUPPORTED
@@ -122,7 +122,7 @@ def test_noise_holds_no_copy() -> None:
 
 
 def test_the_same_bytes_give_the_same_numbers(astronaut: Photograph) -> None:
-    planted = plant(astronaut, None, np.random.default_rng(5), kind="turned", quality=85)
+    planted = plant(astronaut.data, None, np.random.default_rng(5), kind="turned", quality=85)
     assert planted is not None
     one, two = examine(planted.edited), examine(planted.edited)
     assert one.numbers == two.numbers and one.regions == two.regions
@@ -133,7 +133,7 @@ def test_camera_photographs() -> None:
     hosts = camera(range(6, 8), one_per_source=True)[1::8]
     if not hosts:
         pytest.skip("the shared camera set is not here")
-    planted = [plant(h, None, np.random.default_rng(int(h.source, 16)), quality=88) for h in hosts]
+    planted = [plant(h.data, None, np.random.default_rng(int(h.source, 16)), quality=88) for h in hosts]
     carried = [p for p in planted if p is not None]
     assert len(carried) >= 3
     found = [examine(p.edited) for p in carried]

@@ -15,15 +15,14 @@ from PIL import Image
 from scipy import ndimage
 from skimage.transform import AffineTransform, SimilarityTransform, warp
 
-from tests.photographs import Photograph
 from tests.planting import Planted
 
 KINDS = ("moved", "turned", "resized")
 
 
 def plant(
-    host: Photograph,
-    donor: Photograph | None,
+    host: bytes,
+    donor: bytes | None,
     rng: np.random.Generator,
     kind: str | None = None,
     quality: int | None = None,
@@ -34,7 +33,7 @@ def plant(
     `kind` is one of `KINDS` (by chance if None) or "mirrored", which is also turned. None comes back
     where the picture is too small, or has no place whose luma gradient averages `clutter` grey levels.
     """
-    pixels = np.asarray(Image.open(io.BytesIO(host.data)).convert("RGB"), np.float64) / 255.0
+    pixels = np.asarray(Image.open(io.BytesIO(host)).convert("RGB"), np.float64) / 255.0
     height, width = pixels.shape[:2]
     if min(height, width) < 160:
         return None
