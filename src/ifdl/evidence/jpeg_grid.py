@@ -45,7 +45,7 @@ CARD = Card(
     threshold=(
         "History: log10 NFA of the picture's grid below -2, and the grid not confined to a part. Local edit: log10 NFA "
         "of a part's grid, or of its missing grid, below -20 (and 35 % of its box agreeing, where the rest shows no "
-        "grid at all). By theory far below one false alarm in a picture; measured on camera, see false_alarms."
+        "grid at all)."
     ),
     false_alarms=FalseAlarms(
         data="camera",

@@ -37,7 +37,7 @@ def explain(picture: Picture, verdict: Verdict) -> Explanation:
                 sentences += _about(finding)
             sentences.append(_say(WHY[answer.question], named, question=answer.question, kind="why"))
             if not any(f.established for f in named):
-                text = "This support is weak: the test has a known threshold, but its strength is not yet calibrated."
+                text = "This support is weak: the test passed its threshold, but what that is worth is not calibrated."
                 sentences.append(_say(text, named, question=answer.question, kind="limit"))
             sentences += _innocent(named, answer.question)
         elif answer.state == State.INCONCLUSIVE:
@@ -83,7 +83,7 @@ def _about(finding: Finding) -> list[Sentence]:
     if regions:
         places = "; ".join((f"{r.name}: " if r.name else "") + where(r) for r in regions)
         more = f" and {len(finding.regions) - len(regions)} more" if len(finding.regions) > len(regions) else ""
-        text = f"{'It lies' if len(finding.regions) == 1 else 'The places'}: {places}{more}."
+        text = f"Where: {places}{more}."
         said.append(_say(text, [finding], regions, finding.question, "where"))
     return said
 

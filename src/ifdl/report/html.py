@@ -23,7 +23,7 @@ from ifdl.report import overlay, parts, words
 from ifdl.report.json import rounded
 from ifdl.report.redact import redacted
 from ifdl.signal.orientation import NAMES, to_display
-from ifdl.types import PROPOSITIONS, Card, Event, Finding, Question, Region, Report, State, Word
+from ifdl.types import PROPOSITIONS, Card, Event, Finding, Number, Question, Region, Report, Sentence, State, Word
 
 PREVIEW = 1600
 HEAT_PREVIEW = 1000
@@ -69,6 +69,7 @@ def _view(report: Report) -> dict[str, Any]:
         "silent": [f for f in findings if f["state"] not in TELLING],
         "credentials": [f for f in findings if f["clue"] == "credentials"],
         "source_types": words.source_types(item),
+        "prose": _prose(report),
         "tally": Counter(c.state for c in verdict.coverage),
         "cards": cards,
         "titles": titles,
@@ -94,8 +95,26 @@ def _finding(f: Finding, name: str, card: Card | None, report: Report, shown: An
         "version": report.environment.clues.get(f.clue) or (card.version if card else "unknown"),
         "regions": regions,
         "figures": [figure for region, letter in drawn if (figure := _figure(region, letter, report, shown))],
-        "numbers": {key: rounded(v) if isinstance(v, float) else v for key, v in f.numbers.items()},
+        "numbers": {key: _number(v) for key, v in f.numbers.items() if v != ""},
     }
+
+
+def _number(value: Number) -> Number:
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return rounded(value) if isinstance(value, float) else value
+
+
+def _prose(report: Report) -> list[tuple[str, list[Sentence], list[Sentence]]]:
+    """The explanation by question: its title, the sentences that tell, and the harmless causes."""
+    groups = [*((q, words.QUESTIONS[q]) for q in Question), (None, "Limits of this examination")]
+    found = []
+    for question, title in groups:
+        own = [s for s in report.explanation.sentences if s.question == question]
+        if own:
+            harmless = [s for s in own if s.kind == "innocent"]
+            found.append((title, [s for s in own if s.kind != "innocent"], harmless))
+    return found
 
 
 def _letter(region: Region, report: Report) -> str | None:
@@ -178,4 +197,5 @@ def _templates() -> Environment:
     )
     templates.filters["short"] = words.shortened
     templates.tests["web_address"] = _web_address
+    templates.tests["coverage_row"] = lambda name: name.startswith("coverage.")
     return templates

@@ -81,10 +81,11 @@ def _decode() -> Row:
 def _formats() -> list[Row]:
     from PIL import features
 
+    webp, avif = bool(features.check("webp")), bool(features.check("avif"))
     return [
         Row("JPEG, PNG, TIFF, BMP, GIF", bool(features.check("jpg") and features.check("zlib")), "read"),
-        Row("WebP", bool(features.check("webp")), "read" if features.check("webp") else "this Pillow reads no WebP"),
-        Row("AVIF", bool(features.check("avif")), "read" if features.check("avif") else "needs Pillow 11.3", needed=False),
+        Row("WebP", webp, "read" if webp else "this build of Pillow reads no WebP"),
+        Row("AVIF", avif, "read" if avif else "needs Pillow 11.3", needed=False),
     ]
 
 

@@ -2,33 +2,17 @@
 
 from __future__ import annotations
 
-import re
-
 from rich.console import Console
 from rich.padding import Padding
 from rich.text import Text
 
-from ifdl.types import Answer, Question, Report, State
-
-LABELS = {
-    Question.HISTORY: "HISTORY",
-    Question.LOCAL_EDIT: "LOCAL EDIT",
-    Question.SYNTHETIC_ORIGIN: "SYNTHETIC ORIGIN",
-    Question.CLAIMS: "CLAIMS",
-}
-_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069]")
+from ifdl.report.words import QUESTIONS, state_words, visible
+from ifdl.types import Report, State
 
 
 def clean(text: str) -> str:
-    """Hostile text without the control characters that could move a cursor or turn a line around."""
-    return _CONTROL.sub("�", text)
-
-
-def state_words(answer: Answer) -> str:
-    """ "weak support", "established", "no trace found" and so on, for people."""
-    if answer.state == State.SUPPORTED and answer.word is not None:
-        return "established" if answer.word == "established" else f"{answer.word} support"
-    return str(answer.state).lower().replace("_", " ")
+    """Hostile text with its control characters made visible, so that none moves the cursor or turns a line."""
+    return visible(text.replace("\n", " "))
 
 
 def show(report: Report, console: Console) -> None:
@@ -39,7 +23,7 @@ def show(report: Report, console: Console) -> None:
     head.append(f"   sha256 {item.sha256[:12]}…", style="not bold dim")
     console.print(head)
     for answer in report.verdict.answers:
-        line = Text(f"{LABELS[answer.question]:18}", style="bold")
+        line = Text(f"{QUESTIONS[answer.question].upper():18}", style="bold")
         line.append(state_words(answer), style="bold" if answer.state == State.SUPPORTED else "")
         console.print(line)
         _indented(console, answer.sentence)
