@@ -20,6 +20,9 @@ Array = NDArray[Any]
 Bools = NDArray[np.bool_]
 
 MIRRORED = 0.08  # taken from mirrored copies: faces, railings and reflections are symmetric of themselves
+# Given to copies shifted by whole pixels: an editor's plain paste. On 440 honest pictures no repetition with
+# a correlation of 0.5 came nearer to whole pixels than 0.39, all over its area; plain pastes lie within 0.1.
+WHOLE, NEAR_WHOLE = 0.09, 0.12
 
 
 @dataclass(frozen=True, eq=False)
@@ -27,7 +30,8 @@ class Copy:
     """A verified move: `heat` grain correlation and `mask` agreeing pixels of the crop at (x, y) = `corner`.
 
     `grain` is what 85 % of the `agreeing` pixels, those of the largest connected part, exceed: an edge
-    that repeats may correlate highly, but not all of its surroundings do.
+    that repeats may correlate highly, but not all of its surroundings do. `whole` marks a shift by whole
+    stored pixels, without turn or scale, to within `NEAR_WHOLE` all over the area.
     """
 
     move: Move
@@ -36,11 +40,17 @@ class Copy:
     mask: Bools
     grain: float
     agreeing: int
+    whole: bool
+
+    @property
+    def allowance(self) -> float:
+        """What is added to `grain` before it is compared with a threshold."""
+        return WHOLE * self.whole - MIRRORED * self.move.mirrored
 
     @property
     def score(self) -> float:
         """`grain` as compared with the thresholds."""
-        return self.grain - MIRRORED * self.move.mirrored
+        return self.grain + self.allowance
 
 
 def _blur(x: Array, sigma: float) -> Array:
@@ -54,8 +64,11 @@ def _correlation(u: Array, v: Array, sigma: float, floor: float) -> tuple[Array,
     return (_blur(u * v, sigma) - mu * mv) / np.sqrt(su * sv + floor**2), np.minimum(su, sv)
 
 
-def verify(grey: Array, move: Move) -> Copy | None:
-    """Lay the float32 H×W picture over itself by the move, refine it, and keep where luma and detail agree."""
+def verify(grey: Array, move: Move, factor: float) -> Copy | None:
+    """Lay the float32 H×W picture over itself by the move, refine it, and keep where luma and detail agree.
+
+    `factor` is working pixels per stored pixel.
+    """
     # seen from the smaller end, so that nothing is enlarged and both sides hold the same detail
     move = move if abs(move.a) >= 1.0 else move.back()
     source = _blur(grey, 0.5 * np.sqrt(abs(move.a) ** 2 - 1.0)) if abs(move.a) > 1.15 else grey
@@ -102,7 +115,10 @@ def verify(grey: Array, move: Move) -> Copy | None:
     if (ends[0] & ends[1]).sum() > 0.3 * mask.sum():
         return None
     heat = np.where(textured, np.clip(grain, 0.0, 1.0), 0.0)
-    return Copy(move, (left, top), heat, mask, float(np.quantile(grain[mask], 0.15)), int(mask.sum()))
+    shift = (move(at[mask]) - at[mask]) / factor
+    off = np.abs(np.array([shift.real - np.rint(shift.real.mean()), shift.imag - np.rint(shift.imag.mean())]))
+    whole = not move.mirrored and float(off.max()) <= NEAR_WHOLE
+    return Copy(move, (left, top), heat, mask, float(np.quantile(grain[mask], 0.15)), int(mask.sum()), whole)
 
 
 def _step(band: Array, over: Array, at: Array, use: Bools) -> tuple[complex, complex] | None:
