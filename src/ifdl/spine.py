@@ -66,6 +66,12 @@ PRECEDENCE = (
     State.FAILED,
     State.NOT_RUN,
 )
+SILENCE = {
+    Question.HISTORY: "That does not mean that nothing was done.",
+    Question.LOCAL_EDIT: "That does not mean that nothing was done.",
+    Question.SYNTHETIC_ORIGIN: "That does not mean that no generator was used.",
+    Question.CLAIMS: "Statements that agree can still be untrue.",
+}
 UNCALIBRATED = "no calibration file: a test above its threshold counts as weak, and no stronger word is used"
 LIBRARIES = ("numpy", "scipy", "opencv-python-headless", "pillow", "simplejpeg", "pydantic", "c2pa-python")
 
@@ -168,7 +174,7 @@ def _summary(question: Question, state: State, holding: list[Finding], idle: int
         agree = f" {len(holding) - 1} more below." if len(holding) > 1 else ""
         return lead.sentence + place + agree
     if state == State.NO_TRACE_FOUND:
-        return f"{ran} ran and found nothing above threshold{unrun}. That is no proof that nothing was done."
+        return f"{ran} ran and found nothing above threshold{unrun}. {SILENCE[question]}"
     if state == State.OUT_OF_DOMAIN:
         said = holding[0].sentence if len(holding) == 1 else f"{ran} looked and cannot judge this kind of file."
         return said + (f" {idle} more did not run." if idle else "")

@@ -119,3 +119,23 @@ def test_hashes_are_of_the_file() -> None:
     data = FILES["grey.jpg"][0]
     item = intake.decode(data).item
     assert item.sha256 == hashlib.sha256(data).hexdigest() and item.sha512 == hashlib.sha512(data).hexdigest()
+
+
+def test_heic_through_its_extra() -> None:
+    heif = pytest.importorskip("pillow_heif", reason="the heif extra is not installed")
+    heif.register_heif_opener()
+    data = hostile.saved("HEIF", quality=95)
+    shown = intake.load(data, name="photo.heic")
+    assert (shown.item.format, shown.item.media_type) == ("HEIF", "image/heic")
+    assert np.abs(shown.pixels.astype(int) - hostile.scene().astype(int)).mean() < 6
+    with pytest.raises(intake.IntakeError):
+        intake.load(data[: len(data) // 2])
+
+
+def test_heic_without_its_extra_names_the_cure(monkeypatch: pytest.MonkeyPatch) -> None:
+    import sys
+
+    monkeypatch.setitem(sys.modules, "pillow_heif", None)
+    with pytest.raises(intake.IntakeError) as refusal:
+        intake.decode(b"\0\0\0\x18ftypheic\0\0\0\0heicmif1", name="photo.heic")
+    assert refusal.value.kind == "missing_codec" and "ifdl[heif]" in str(refusal.value)

@@ -50,8 +50,8 @@ CARD = Card(
         alarms=0,
         photographs=137,
         upper=0.0216,
-        note="at a first threshold of 0.71 two of the 26 test photographs alarmed; the rules were then tightened on the "
-        "others, so the test photographs have been seen",
+        note="at a first threshold of 0.71 two of the 26 test photographs alarmed; the rules were then tightened on "
+        "the others, so the test photographs have been seen",
     ),
     look_for="two places that agree down to dirt, leaves and noise, and a hard or smeared edge around one of them",
     ignore="letters, tiles, fences and windows that merely look alike, and pairs that lie on one straight line",

@@ -122,6 +122,8 @@ def _decode(data: bytes, form: str, structure: Container, limits: Limits, name: 
     profile = profile_name(icc)
     if profile and stored_mode not in ("CMYK", "LAB"):
         steps.append(f"ICC profile “{profile}” recorded, not applied")
+    if form == "HEIF":
+        steps.append("rotation and mirroring of the HEIF container, if any, applied by its decoder")
     if orientation != 1:
         steps.append(f"EXIF orientation {orientation} recorded, not applied")
     item = Item(

@@ -9,10 +9,11 @@ import subprocess
 import sys
 import threading
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from types import TracebackType
+from typing import TypeVar
 
 import numpy as np
 from pydantic import TypeAdapter, ValidationError
@@ -22,6 +23,8 @@ from ifdl.intake.errors import BY_KIND, DecoderCrashed, FileTooLarge, IntakeErro
 from ifdl.intake.limits import Limits
 from ifdl.types import Item, Picture
 
+S = TypeVar("S")
+R = TypeVar("R")
 START_SECONDS = 60.0
 MOST_HEADER = 64 * 1024**2
 # A fresh process now and then, so that what a codec leaks cannot add up.
@@ -147,24 +150,32 @@ class Pool:
 
     def load_many(self, sources: Iterable[str | Path | bytes]) -> Iterator[Picture | IntakeError]:
         """Pictures in the order of `sources`; a refused one comes as its IntakeError, never as an exception."""
+
+        def load(decoder: Decoder, source: str | Path | bytes) -> Picture | IntakeError:
+            try:
+                return decoder.decode(*read_source(source, self.limits))
+            except IntakeError as error:
+                return error
+
+        return self.map(load, sources)
+
+    def map(self, work: Callable[[Decoder, S], R], items: Iterable[S]) -> Iterator[R]:
+        """`work(decoder, item)` for every item, in order, at most `workers` ahead of whoever takes the results."""
         decoders = [Decoder(self.limits) for _ in range(self.workers)]
         free = deque(decoders)
 
-        def work(source: str | Path | bytes) -> Picture | IntakeError:
+        def one(item: S) -> R:
             decoder = free.popleft()
             try:
-                data, name = read_source(source, self.limits)
-                return decoder.decode(data, name)
-            except IntakeError as error:
-                return error
+                return work(decoder, item)
             finally:
                 free.append(decoder)
 
-        waiting: deque[Future[Picture | IntakeError]] = deque()
+        waiting: deque[Future[R]] = deque()
         try:
             with ThreadPoolExecutor(self.workers) as threads:
-                for source in sources:
-                    waiting.append(threads.submit(work, source))
+                for item in items:
+                    waiting.append(threads.submit(one, item))
                     if len(waiting) >= self.workers:
                         yield waiting.popleft().result()
                 while waiting:

@@ -20,7 +20,7 @@ from ifdl.intake import IntakeError
 from ifdl.report.json import error_row, to_json, to_line
 from ifdl.report.redact import redacted
 from ifdl.serve import sources, terminal
-from ifdl.types import Report, State
+from ifdl.types import Picture, Report, State
 
 
 @dataclass(frozen=True)
@@ -78,25 +78,35 @@ Outcome = Report | IntakeError | dict[str, Any]
 
 
 def _outcomes(wanted: Sequence[str], options: Options, console: Console | None) -> Iterator[Outcome]:
-    """A Report, an error, or the stored JSON of an earlier run, for each source in order."""
+    """A Report, an error, or the stored JSON of an earlier run, for each source in order.
+
+    The next picture is decoded while one is examined. `console` is None where several are.
+    """
     pipeline = _pipeline(options)
-    with intake.Decoder(options.limits) as decoder:
-        for source in wanted:
-            read = sources.read(source, options.limits)
-            if isinstance(read, IntakeError):
-                yield read
-                continue
-            data, name = read
-            if console is None and (earlier := _earlier(data, pipeline, options)) is not None:
-                yield earlier
-                continue
-            try:
-                with console.status("decoding") if console else nullcontext() as status:
-                    picture = decoder.decode(data, name)
-                    tell = (lambda step, s=status: s.update(f"{step}…")) if status else (lambda step: None)
-                    yield spine.examine_picture(picture, clues=options.clues, progress=tell)
-            except IntakeError as error:
-                yield error
+
+    def load(decoder: intake.Decoder, source: str) -> Picture | IntakeError | dict[str, Any]:
+        read = sources.read(source, options.limits)
+        if isinstance(read, IntakeError):
+            return read
+        if console is None and (earlier := _earlier(read[0], pipeline, options)) is not None:
+            return earlier
+        try:
+            return decoder.decode(*read)
+        except IntakeError as error:
+            return error
+
+    pool = intake.Pool(options.limits, workers=min(2, len(wanted)))
+    with console.status("decoding…") if console else nullcontext() as status:
+
+        def tell(step: str) -> None:
+            if status is not None:
+                status.update(f"{step}…")
+
+        for loaded in pool.map(load, wanted):
+            if isinstance(loaded, Picture):
+                yield spine.examine_picture(loaded, clues=options.clues, progress=tell)
+            else:
+                yield loaded
 
 
 def _settle(outcome: Outcome, options: Options, several: bool, console: Console, tally: Tally) -> str:
