@@ -122,7 +122,7 @@ def test_evidence_saves_a_layer(tmp_path: Path) -> None:
 def test_models_and_doctor() -> None:
     cards = json.loads(ifdl("models", "--json").stdout)
     assert {"metadata", "structure", "jpeg_grid", "copymove"} <= {c["id"] for c in cards}
-    assert "cites" in ifdl("models", "copymove").stderr
+    assert "cites" in ifdl("models", "card", "copymove").stderr
     rows = json.loads(ifdl("doctor", "--json").stdout)
     assert all(row["ok"] for row in rows if row["needed"])
     assert any("memory" in row["what"] for row in rows)
@@ -142,11 +142,21 @@ def test_help_is_quick_and_has_examples() -> None:
     code = "import sys; import ifdl.serve.cli; print([m for m in ('numpy', 'pydantic', 'cv2') if m in sys.modules])"
     heavy = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert heavy.stdout.strip() == "[]", "heavy imports belong inside the commands"
-    for command in ("examine", "evidence", "models", "doctor"):
-        assert "Example:" in ifdl(command, "--help").stdout
+    for command in (["examine"], ["evidence"], ["models", "card"], ["models", "fetch"], ["doctor"]):
+        assert "Example:" in ifdl(*command, "--help").stdout
 
 
 def test_version() -> None:
     import ifdl as package
 
     assert ifdl("--version").stdout.strip() == package.__version__
+
+
+def test_weights_are_stored_by_hand_and_their_hash_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("IFDL_HOME", str(tmp_path / "home"))
+    (tmp_path / "other.onnx").write_bytes(b"another export")
+    done = ifdl("models", "fetch", "yolox_nano", "--from", tmp_path / "other.onnx")
+    assert done.returncode == 0 and "not the expected" in done.stderr
+    assert (tmp_path / "home" / "weights" / "yolox_nano.onnx").read_bytes() == b"another export"
+    assert ifdl("models", "fetch", "yolox_nano", "--from", tmp_path / "absent").returncode == 2
+    assert "yolox_nano" in ifdl("models", "fetch", "resnet", "--from", tmp_path / "other.onnx").stderr

@@ -20,6 +20,8 @@ app = typer.Typer(
     rich_markup_mode=None,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
+models_app = typer.Typer(rich_markup_mode=None)
+app.add_typer(models_app, name="models")
 FAILED, FOUND, BAD_CALL = 2, 3, 2
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON on stdout; one object a line for several pictures.")]
@@ -146,12 +148,42 @@ def evidence(
     console.print(f"layer: {path}", markup=False)
 
 
-@app.command(epilog="Example: ifdl models copymove")
-def models(
-    name: Annotated[str | None, typer.Argument(help="Show the card of this test or expert.")] = None,
-    json_: Json = False,
+@models_app.callback(invoke_without_command=True)
+def models(context: typer.Context, json_: Json = False) -> None:
+    """List tests, experts and weight files; `ifdl models card NAME` shows one, `fetch` stores weights."""
+    if context.invoked_subcommand is None:
+        _cards(None, json_)
+
+
+@models_app.command(epilog="Example: ifdl models card copymove")
+def card(
+    name: Annotated[str, typer.Argument(help="A test or expert; `ifdl models` lists them.")], json_: Json = False
 ) -> None:
-    """List tests and experts, or show one card: what it sees, cites and cannot do."""
+    """Show one card: what it sees, cites and cannot do."""
+    _check_clues([name])
+    _cards(name, json_)
+
+
+@models_app.command(epilog="Example: ifdl models fetch yolox_nano --from yolox_nano.onnx")
+def fetch(
+    name: Annotated[str, typer.Argument(help="The weight file's name.")],
+    from_: Annotated[Path, typer.Option("--from", help="The file as you got it; nothing is downloaded.")],
+) -> None:
+    """Store a weight file on this machine and say whether its hash is the expected one."""
+    from ifdl.nets import objects, weights
+
+    known = {w.name: w for w in (objects.YOLOX_NANO,)}
+    if name not in known:
+        _refuse(f"there is no weight file called {name!r}; there are {', '.join(known)}")
+    if not from_.is_file():
+        _refuse(f"there is no file at {from_}; get {known[name].source}")
+    place, expected = weights.install(known[name], from_)
+    typer.echo(f"stored: {place} ({known[name].licence})", err=True)
+    if not expected:
+        typer.echo(f"warning: its sha256 is not the expected {known[name].sha256}; it may be another export", err=True)
+
+
+def _cards(name: str | None, as_json: bool) -> None:
     import json
 
     from pydantic import TypeAdapter
@@ -160,10 +192,8 @@ def models(
     from ifdl.serve import cards
     from ifdl.types import Card
 
-    if name is not None:
-        _check_clues([name])
     shown = [clues.load(n).CARD for n in ([name] if name else clues.names())]
-    if json_:
+    if as_json:
         typer.echo(json.dumps(TypeAdapter(list[Card]).dump_python(shown, mode="json"), ensure_ascii=False))
     elif name:
         cards.show(shown[0], _console())

@@ -1,0 +1,58 @@
+"""Where weight files are kept on this machine, and how one gets there: by hand, with its hash checked.
+
+Nothing is downloaded behind anybody's back and nothing is unpickled.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True)
+class WeightFile:
+    """One file of weights: its public `name`, `filename`, expected `sha256`, terms, and where it is published."""
+
+    name: str
+    filename: str
+    sha256: str
+    licence: str
+    source: str
+
+
+def store() -> Path:
+    """The folder of this user's weight files: $IFDL_HOME/weights, else the platform's data folder."""
+    home = os.environ.get("IFDL_HOME")
+    if home:
+        return Path(home) / "weights"
+    if sys.platform == "win32":
+        base = Path(os.environ.get("LOCALAPPDATA", Path.home() / "AppData" / "Local"))
+    elif sys.platform == "darwin":
+        base = Path.home() / "Library" / "Application Support"
+    else:
+        base = Path(os.environ.get("XDG_DATA_HOME", Path.home() / ".local" / "share"))
+    return base / "ifdl" / "weights"
+
+
+def path_of(weights: WeightFile) -> Path | None:
+    """The stored file, or None if it is not on this machine."""
+    path = store() / weights.filename
+    return path if path.is_file() else None
+
+
+def install(weights: WeightFile, file: Path) -> tuple[Path, bool]:
+    """Copy a file into the store. Returns (where it lies, whether its hash is the expected one).
+
+    Raises FileNotFoundError for a file that is not there. A file with another hash is stored as well,
+    because publishers re-export; the caller says so.
+    """
+    data = file.read_bytes()
+    place = store() / weights.filename
+    place.parent.mkdir(parents=True, exist_ok=True)
+    temporary = place.with_name(place.name + ".part")
+    temporary.write_bytes(data)
+    temporary.replace(place)
+    return place, hashlib.sha256(data).hexdigest() == weights.sha256
