@@ -80,11 +80,16 @@ class Step:
 
 @dataclass(frozen=True, eq=False)
 class Forgery:
-    """The forged picture uint8 H×W×3, the exact mask bool H×W of what was edited, and the steps in order."""
+    """The forged picture uint8 H×W×3, the exact mask bool H×W of what was edited, and the steps in order.
+
+    `untouched` is what the picture was before the edit where that is not the host itself: a document
+    engine draws its page first and edits it then.
+    """
 
     pixels: Pixels
     mask: Mask
     steps: tuple[Step, ...]
+    untouched: Pixels | None = None
 
 
 def box_of(mask: Mask) -> Box:

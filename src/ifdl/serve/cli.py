@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from ifdl.serve import data_cli
+
 if TYPE_CHECKING:
     from rich.console import Console
 
@@ -22,6 +24,7 @@ app = typer.Typer(
 )
 models_app = typer.Typer(rich_markup_mode=None)
 app.add_typer(models_app, name="models")
+app.add_typer(data_cli.app, name="data")
 FAILED, FOUND, BAD_CALL = 2, 3, 2
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON on stdout; one object a line for several pictures.")]
@@ -199,6 +202,35 @@ def _cards(name: str | None, as_json: bool) -> None:
         cards.show(shown[0], _console())
     else:
         cards.table(shown, _console())
+
+
+@app.command(
+    epilog="Example: ifdl forge photos/ forged/ --count 100 --seed 1   An interrupted run goes on where it stopped."
+)
+def forge(
+    sources: Annotated[Path, typer.Argument(help="A folder of authentic pictures, or a manifest.jsonl.")],
+    out: Annotated[Path, typer.Argument(help="Where images, masks, records and the contact sheet go.")],
+    count: Annotated[int, typer.Option(min=1, help="How many pairs (edited and untouched sibling).")] = 100,
+    seed: Annotated[int, typer.Option(min=0, help="The same seed makes the same bytes.")] = 0,
+    recipe: Annotated[str, typer.Option(help="A shipped recipe's name, or a YAML file.")] = "forge",
+    size: Annotated[int | None, typer.Option(min=64, help="Fix the finished pictures to SIZE×SIZE.")] = None,
+    split: Annotated[
+        list[str] | None, typer.Option(help="Which photographs of camera sets: train (default), calibrate, test.")
+    ] = None,
+    workers: Annotated[int, typer.Option(min=1, help="Processes; the result does not depend on it.")] = 2,
+) -> None:
+    """Make forgeries with exact masks and records, each with an untouched sibling."""
+    from ifdl.data.manifest import Split
+    from ifdl.serve import forging
+
+    known = [str(s) for s in Split]
+    if unknown := set(split or []) - set(known):
+        _refuse(f"--split takes {', '.join(known)}, not {', '.join(sorted(unknown))}")
+    splits = tuple(Split(s) for s in split or [Split.TRAIN])
+    try:
+        forging.run(forging.Order(sources, out, count, seed, recipe, size, splits, workers), _console())
+    except ValueError as error:
+        _refuse(str(error))
 
 
 @app.command(epilog="Example: ifdl doctor")

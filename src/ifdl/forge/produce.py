@@ -1,0 +1,157 @@
+"""From photographs and a recipe to finished pairs: an edited file, its untouched sibling, mask and record.
+
+Every pair depends only on (recipe, sources, seed, index): any number of workers, in any order, make the
+same bytes. Edited and sibling start from the same scene and go through the same laundering chain, so
+that nothing but the edit tells them apart.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass, replace
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from ifdl import forge
+from ifdl.forge.camera import Camera
+from ifdl.forge.caption import Caption, caption
+from ifdl.forge.launder import Chain
+from ifdl.forge.material import Photograph, Sources, crop
+from ifdl.forge.recipe import Recipe
+from ifdl.forge.record import Material, Step, box_of
+from ifdl.intake.errors import IntakeError
+
+Rng = np.random.Generator
+# Grey levels: below these a scene is a lens cap or a plain wall, and an edit changes nothing anybody could find.
+LEAST_CONTENT, LEAST_CHANGE = 10.0, 0.75
+
+
+class Unforgeable(RuntimeError):
+    """No engine could make a forgery of any host tried."""
+
+
+@dataclass(frozen=True, eq=False)
+class Pair:
+    """A finished forgery and its sibling, both as file bytes of `suffix` ("jpg", "png", "webp").
+
+    `mask` bool H×W fits both files. `steps` have their boxes in the scene before laundering; `box` is
+    the mask's (x, y, width, height) in the finished file. `sources` are the photographs used, the host
+    first.
+    """
+
+    index: int
+    edited: bytes
+    sibling: bytes
+    suffix: str
+    mask: NDArray[np.bool_]
+    box: tuple[int, int, int, int]
+    engine: str
+    sources: tuple[str, ...]
+    steps: tuple[Step, ...]
+    shot_by: str | None
+    laundered: str
+    caption: Caption
+
+
+def pair(sources: Sources, recipe: Recipe, seed: int, index: int) -> Pair:
+    """The pair of that index. Raises Unforgeable if nothing worked within the recipe's tries."""
+    rng = np.random.default_rng([seed, index])
+    for _ in range(recipe.tries):
+        engine = str(rng.choice(list(recipe.engines), p=_shares(recipe.engines)))
+        made = _try(sources, recipe, engine, rng)
+        if made is not None:
+            return replace(made, index=index)
+    raise Unforgeable(f"pair {index} of seed {seed}: no engine could edit any of {recipe.tries} pictures")
+
+
+def pairs(
+    photographs: list[Photograph], recipe: Recipe, seed: int, indices: range | list[int], workers: int = 1
+) -> Iterator[Pair]:
+    """Pairs in the order of `indices`, made by `workers` processes (1: in this one)."""
+    if workers <= 1:
+        sources = Sources(photographs)
+        for index in indices:
+            yield pair(sources, recipe, seed, index)
+        return
+    with ProcessPoolExecutor(workers, initializer=_start, initargs=(photographs, recipe, seed)) as pool:
+        yield from pool.map(_work, indices, chunksize=8)
+
+
+def _try(sources: Sources, recipe: Recipe, engine: str, rng: Rng) -> Pair | None:
+    """One attempt: a scene, an engine, a chain; None if the engine declined or the edit got lost on the way."""
+    try:
+        host, shot_by = _scene(sources.draw(rng), recipe, rng)
+        if host.pixels.std() < LEAST_CONTENT:
+            return None
+
+        def donors(generator: Rng) -> Material:
+            return _scene(sources.draw(generator, other_than=host.source), recipe, generator)[0]
+
+        forgery = forge.load(engine).forge(host, donors, rng)
+    except IntakeError:
+        return None
+    if forgery is None:
+        return None
+    untouched = host.pixels if forgery.untouched is None else forgery.untouched
+    if cv2.absdiff(forgery.pixels, untouched)[forgery.mask].mean() < LEAST_CHANGE:
+        return None
+    chain = Chain.draw(rng, str(rng.choice(list(recipe.strata), p=_shares(recipe.strata))))
+    edited = chain.apply(forgery.pixels, (forgery.mask,), size=recipe.size)
+    sibling = chain.apply(untouched, (), size=recipe.size)
+    mask = edited.masks[0]
+    if not recipe.least_area <= mask.mean() <= recipe.most_area:
+        return None
+    donors_used = tuple(dict.fromkeys(s.donor for s in forgery.steps if s.donor))
+    return Pair(
+        index=-1,
+        edited=edited.data,
+        sibling=sibling.data,
+        suffix=edited.suffix,
+        mask=mask,
+        box=box_of(mask),
+        engine=engine,
+        sources=(host.source, *donors_used),
+        steps=forgery.steps,
+        shot_by=shot_by,
+        laundered=edited.words,
+        caption=caption(forgery.steps, host.pixels.shape[:2], rng),
+    )
+
+
+def _scene(material: Material, recipe: Recipe, rng: Rng) -> tuple[Material, str | None]:
+    """A part of a photograph to work on, sometimes taken by the virtual camera first."""
+    if recipe.size is None:
+        side = (recipe.longest, recipe.longest)
+    else:
+        # Room for the chain to reduce, shift and cut.
+        room = float(rng.uniform(1.1, 1.7))
+        side = (round(recipe.size[0] * room), round(recipe.size[1] * room))
+    part = crop(material, side, rng)
+    if rng.random() >= recipe.camera:
+        return part, None
+    camera = Camera.draw(rng)
+    file = camera.shoot(part.pixels, rng)
+    decoded = cv2.imdecode(np.frombuffer(file, np.uint8), cv2.IMREAD_COLOR_RGB)
+    return Material(np.asarray(decoded, np.uint8), part.source, part.name, (0, 0)), camera.words
+
+
+def _shares(weights: dict[str, float]) -> NDArray[np.float64]:
+    values = np.array(list(weights.values()), float)
+    return np.asarray(values / values.sum())
+
+
+# ---------------------------------------------------------------- workers
+
+_state: dict[str, tuple[Sources, Recipe, int]] = {}
+
+
+def _start(photographs: list[Photograph], recipe: Recipe, seed: int) -> None:
+    cv2.setNumThreads(1)
+    _state["own"] = (Sources(photographs), recipe, seed)
+
+
+def _work(index: int) -> Pair:
+    return pair(*_state["own"], index)
