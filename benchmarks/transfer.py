@@ -26,6 +26,7 @@ from PIL import Image
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
+from ifdl import forge
 from ifdl.forge import material, produce, recipe  # noqa: E402
 
 SHARED = ROOT.parent / "shared" / "data"
@@ -54,7 +55,9 @@ def pack(out: Path, count: int, size: int, workers: int) -> None:
     """One .npz a training set: edited pictures, siblings and masks as uint8."""
     out.mkdir(parents=True, exist_ok=True)
     photographs = material.find(SHARED / "camera") + material.find(SHARED / "camera_whole")
-    mix = replace(recipe.load(), size=(size, size))
+    shipped = recipe.load()
+    engines = {name: share for name, share in shipped.engines.items() if name in forge.names()}
+    mix = replace(shipped, engines=engines, size=(size, size))
     rng = np.random.default_rng(SEED)
     for name in ("mix", *mix.engines, "ellipse"):
         if (out / f"{name}.npz").exists():
@@ -116,7 +119,8 @@ def localiser() -> Any:
     return Localiser()
 
 
-def train(out: Path, name: str, minutes: float, threads: int) -> None:
+def train(out: Path, name: str, minutes: float, samples: int | None, threads: int) -> None:
+    """Train for `minutes`, or on a fixed number of samples where several runs share the machine."""
     import torch
     from torch.nn import functional as F
 
@@ -127,9 +131,12 @@ def train(out: Path, name: str, minutes: float, threads: int) -> None:
     rng, net = np.random.default_rng(SEED), localiser().to(memory_format=torch.channels_last)
     optimiser = torch.optim.AdamW(net.parameters(), RATE, weight_decay=1e-2)
     began, seen, losses = time.perf_counter(), 0, []
-    while (spent := time.perf_counter() - began) < 60 * minutes:
+    while True:
+        done = seen / samples if samples else (time.perf_counter() - began) / 60 / minutes
+        if done >= 1:
+            break
         for group in optimiser.param_groups:
-            group["lr"] = RATE * min(1, seen / 800) * (0.5 + 0.5 * np.cos(np.pi * min(1, spent / 60 / minutes)))
+            group["lr"] = RATE * min(1, seen / 800) * (0.5 + 0.5 * np.cos(np.pi * done))
         rows = rng.integers(len(edited), size=BATCH)
         # One picture in four is an untouched sibling, so that silence is learnt too.
         own = [(sibling[n], masks[n] * 0) if k % 4 == 3 else (edited[n], masks[n]) for k, n in enumerate(rows)]
@@ -150,7 +157,8 @@ def train(out: Path, name: str, minutes: float, threads: int) -> None:
         optimiser.step()
         seen += BATCH
         losses.append(float(loss))
-    row: dict[str, Any] = {"minutes": minutes, "threads": threads, "samples_seen": seen, "pairs": len(edited)}
+    spent = round((time.perf_counter() - began) / 60, 1)
+    row: dict[str, Any] = {"minutes": spent, "threads": threads, "samples_seen": seen, "pairs": len(edited)}
     row |= {"loss_first": float(np.mean(losses[:50])), "loss_last": float(np.mean(losses[-50:]))}
     net.eval()
     for chosen in SETS:
@@ -199,13 +207,14 @@ def main() -> None:
     parser.add_argument("--count", type=int, default=3000)
     parser.add_argument("--size", type=int, default=256)
     parser.add_argument("--minutes", type=float, default=10)
+    parser.add_argument("--samples", type=int, help="instead of --minutes")
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--workers", type=int, default=2)
     options = parser.parse_args()
     if options.verb == "pack":
         pack(options.out, options.count, options.size, options.workers)
     elif options.verb == "train":
-        train(options.out, options.name, options.minutes, options.threads)
+        train(options.out, options.name, options.minutes, options.samples, options.threads)
     else:
         report(options.out)
 

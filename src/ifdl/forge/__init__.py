@@ -31,7 +31,7 @@ class Engine(Protocol):
 def names() -> tuple[str, ...]:
     """Public ids of all engines, in alphabetical order."""
     files = sorted(m.name for m in pkgutil.iter_modules(__path__))
-    return tuple(f for f in files if hasattr(importlib.import_module(f"{__name__}.{f}"), "forge"))
+    return tuple(f for f in files if callable(getattr(importlib.import_module(f"{__name__}.{f}"), "forge", None)))
 
 
 def load(name: str) -> Engine:

@@ -88,7 +88,7 @@ def _try(sources: Sources, recipe: Recipe, engine: str, rng: Rng) -> Pair | None
             return None
 
         def donors(generator: Rng) -> Material:
-            return _scene(sources.draw(generator, other_than=host.source), recipe, generator)[0]
+            return _scene(sources.draw(generator, other_than=host.source), recipe, generator, 1.6)[0]
 
         forgery = forge.load(engine).forge(host, donors, rng)
     except IntakeError:
@@ -121,13 +121,16 @@ def _try(sources: Sources, recipe: Recipe, engine: str, rng: Rng) -> Pair | None
     )
 
 
-def _scene(material: Material, recipe: Recipe, rng: Rng) -> tuple[Material, str | None]:
-    """A part of a photograph to work on, sometimes taken by the virtual camera first."""
+def _scene(material: Material, recipe: Recipe, rng: Rng, wider: float = 1.0) -> tuple[Material, str | None]:
+    """A part of a photograph to work on, sometimes taken by the virtual camera first.
+
+    `wider` makes it larger than a host would be: whole objects seldom fit into a training crop.
+    """
     if recipe.size is None:
         side = (recipe.longest, recipe.longest)
     else:
         # Room for the chain to reduce, shift and cut.
-        room = float(rng.uniform(1.1, 1.7))
+        room = float(rng.uniform(1.1, 1.7)) * wider
         side = (round(recipe.size[0] * room), round(recipe.size[1] * room))
     part = crop(material, side, rng)
     if rng.random() >= recipe.camera:
