@@ -26,7 +26,7 @@ from PIL import Image
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
-from ifdl import forge
+from ifdl import forge  # noqa: E402
 from ifdl.forge import material, produce, recipe  # noqa: E402
 
 SHARED = ROOT.parent / "shared" / "data"

@@ -150,7 +150,8 @@ def _seen(
     height, width = host.shape[:2]
     # The host's light without its things: eight by eight means, flattened, smoothly enlarged.
     coarse = cv2.GaussianBlur(cv2.resize(host, (8, 8), interpolation=cv2.INTER_AREA).astype(np.float32) + 8, (0, 0), 1.2)
-    coarse = np.clip((coarse / coarse.mean()) ** 0.3, 0.7, 1.25) * float(rng.uniform(0.78, 0.98))
+    coarse = (coarse / coarse.mean()) ** 0.3
+    coarse = np.clip(0.4 * coarse + 0.6 * coarse.mean(axis=2, keepdims=True), 0.7, 1.2) * float(rng.uniform(0.78, 0.98))
     light = cv2.resize(coarse, (width, height), interpolation=cv2.INTER_CUBIC)
     grain = rng.standard_normal((height // 3 + 1, width // 3 + 1), dtype=np.float32) * float(rng.uniform(0.3, 1.6))
     paper = np.array(_PAPERS[int(rng.integers(len(_PAPERS)))], np.float32)
@@ -239,6 +240,18 @@ class _Layout:
     def digits(self, count: int) -> str:
         return "".join(str(d) for d in self.rng.integers(0, 10, count))
 
+    def items(self, spare: float, most: float) -> str:
+        """Lines of goods and prices until only `spare` lines are left; their sum."""
+        cents = 0
+        counted = bool(self.rng.random() < 0.5)
+        while not cents or self.room(spare):
+            price = self.amount(1, most)
+            cents += round(100 * float(price))
+            self.put((f"{self.rng.integers(1, 9)} x " if counted else "") + self.pick(ITEMS))
+            self.put(price, "right")
+            self.down()
+        return f"{cents / 100:.2f}"
+
     # ---- kinds of pages
 
     def _receipt(self) -> None:
@@ -250,15 +263,12 @@ class _Layout:
         self.put(f"{self.rng.integers(8, 21):02d}:{self.rng.integers(60):02d}", "right")
         self.down()
         self.rule()
-        while self.room(4.5):
-            self.put(self.pick(ITEMS))
-            self.put(self.amount(1, 60), "right")
-            self.down()
+        total = self.items(4.5, 60)
         if self.rng.random() < 0.5:
             self.gap()
         self.rule()
         self.put("TOTAL", bold=True, scale=1.15)
-        self.put(self.amount(20, 400), "right", 1.15, True)
+        self.put(total, "right", 1.15, True)
         self.down(1.2)
         if self.room():
             self.put(self.pick(("CARD", "CASH", "PAID")))
@@ -275,13 +285,10 @@ class _Layout:
         self.down()
         self.gap()
         self.rule()
-        while self.room(3.6):
-            self.put(f"{self.rng.integers(1, 9)} x {self.pick(ITEMS)}")
-            self.put(self.amount(5, 900), "right")
-            self.down()
+        total = self.items(3.6, 900)
         self.rule()
         self.put("Total due", bold=True)
-        self.put(self.amount(80, 4000), "right", 1.1, True)
+        self.put(total, "right", 1.1, True)
         self.down(1.1)
         if self.room():
             self.put(f"Account {self.digits(4)} {self.digits(4)} {self.digits(4)}", scale=0.85)
@@ -357,8 +364,9 @@ class _Layout:
         self.down(1.3)
         self.rule()
         first = self.margin + 0.34 * (self.width - 2 * self.margin)
-        ends = np.linspace(first, self.width - self.margin, 4)[1:]
         decimals = int(self.rng.integers(3))
+        columns = int((self.width - self.margin - first) / width_of(f" {999:.{decimals}f} ", self.size))
+        ends = np.linspace(first, self.width - self.margin, min(max(columns, 1), 4) + 1)[1:]
         while self.room():
             self.put(self.pick(ITEMS).split(" ")[0])
             for end in ends:
