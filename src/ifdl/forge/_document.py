@@ -2,63 +2,39 @@
 
 A page is laid out and drawn upright in page coordinates, then placed in the picture by one homography (tilt,
 slant, narrow or wide type), under the light of the host photograph; sometimes it lies on the host as on a
-table. What a forger would have to work out, where each word stands and how it was printed, is kept with it.
-The type is Pillow's own (Aileron), so that every machine draws the same page.
+table. What a forger would have to work out, where each word stands and how it was printed, is kept with it; the
+second half of this file is what a forger does with that: paper without print, print without paper, and places.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cache
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageDraw, ImageFont
 
+from ifdl.forge._layout import KINDS, Box, Layout, Word, draw
 from ifdl.forge.record import Pixels
 
 Rng = np.random.Generator
 Floats = NDArray[np.float32]
 Matrix = NDArray[np.float64]
-Box = tuple[float, float, float, float]
+Window = tuple[slice, slice]
+Colour = tuple[float, float, float]
 
-SIZES = (9, 10, 11, 12, 13, 14, 16, 18, 20, 22, 25, 28, 32, 36, 42, 48, 56, 64)
-KINDS = ("receipt", "bill", "label", "form", "letter", "table")
-SHOPS = ("Corner Store", "Harbour Books", "Green Grocer", "Station Cafe", "North Bakery", "Mill Pharmacy", "City Hardware",
-         "Old Town Deli", "Riverside Bikes", "Garden Centre")  # fmt: skip
-ITEMS = ("Bread", "Milk 1 l", "Coffee", "Apples", "Notebook", "Batteries", "Olive oil", "Soap", "Paper A4", "Pencils", "Tea",
-         "Rice 500 g", "Light bulb", "Stamps", "Cheese", "Screws", "Honey", "Socks", "Ticket", "Repair")  # fmt: skip
-NAMES = ("Anna Keller", "James Ward", "Maria Lopes", "Tom Fischer", "Lena Novak", "David Shaw", "Irene Costa", "Paul Moreau",
-         "Nina Berg", "Oscar Lind", "Clara Hughes", "Peter Walsh")  # fmt: skip
-STREETS = ("Mill Lane", "High Street", "Station Road", "Park Avenue", "Bridge Street", "Church Hill")
-PROSE = ("we confirm that the amount of the account was received on the date given above and that no further payment is due "
-         "before the end of the term please keep this letter with your records and quote the reference number in any reply "
-         "the work was inspected by our office and found to be complete the deposit will be returned within the period agreed "
-         "your contract begins in the month shown and runs for one year unless either side ends it in writing").split()  # fmt: skip
-
-
-@dataclass(frozen=True)
-class Word:
-    """A word as printed: its left end and baseline (x, y) in page coordinates, and its type."""
-
-    text: str
-    x: float
-    y: float
-    size: int
-    bold: bool = False
-
-    def box(self, first: int = 0, last: int | None = None) -> Box:
-        """(left, top, right, bottom) in page coordinates of the characters from `first` up to `last`."""
-        left = self.x + width_of(self.text[:first], self.size)
-        right = self.x + width_of(self.text[:last], self.size)
-        return left, self.y - 0.78 * self.size, right, self.y + 0.24 * self.size
+_INKS: tuple[Colour, ...] = ((28, 28, 32), (45, 44, 46), (70, 68, 72), (30, 36, 84), (64, 40, 36))
+_PAPERS: tuple[Colour, ...] = (
+    (250, 249, 246), (244, 243, 240), (247, 240, 224), (232, 238, 246), (246, 226, 206), (240, 232, 140),
+    (226, 240, 224),
+)  # fmt: skip
+_SMEAR = np.array([0.16, 0.68, 0.16], np.float32)
 
 
 @dataclass(frozen=True, eq=False)
 class Page:
-    """A finished picture of a page. `ink` uint8 H×W is how much of each pixel is printed on; `matrix` takes
-    page to picture coordinates; `density` and `softness` (sigma, pixels) are those of the print; `gaps` are
+    """A finished picture of a page. `matrix` takes page to picture coordinates; `bare` uint8 H×W is 1 on paper
+    well away from print and edge; `density` and `softness` (sigma, pixels) are those of the print; `gaps` are
     blank places (left end of the baseline, type size) where a line would fit."""
 
     pixels: Pixels
@@ -66,40 +42,11 @@ class Page:
     words: tuple[Word, ...]
     gaps: tuple[tuple[float, float, int], ...]
     matrix: Matrix
-    ink: NDArray[np.uint8]
-    colour: tuple[float, float, float]
+    bare: NDArray[np.uint8]
+    colour: Colour
     density: float
     softness: float
     noise: float
-
-    @property
-    def coarse(self) -> int:
-        """The usual type size in pixels."""
-        return int(np.median([w.size for w in self.words]))
-
-
-@cache
-def font_of(size: int) -> ImageFont.FreeTypeFont | ImageFont.ImageFont:
-    return ImageFont.load_default(size)
-
-
-@cache
-def width_of(text: str, size: int) -> float:
-    return float(font_of(size).getlength(text)) if text else 0.0
-
-
-def size_near(size: float) -> int:
-    """The size of type at hand that is nearest: few sizes are ever loaded."""
-    return min(SIZES, key=lambda s: abs(s - size))
-
-
-def draw(words: list[Word], size: tuple[int, int]) -> Image.Image:
-    """The words on a blank canvas of (height, width) `size`, mode L: 255 where there is ink."""
-    canvas = Image.new("L", (size[1], size[0]))
-    pen = ImageDraw.Draw(canvas)
-    for word in words:
-        pen.text((word.x, word.y), word.text, 255, font_of(word.size), anchor="ls", stroke_width=0.35 if word.bold else 0)
-    return canvas
 
 
 def page(host: Pixels, rng: Rng) -> Page:
@@ -111,23 +58,27 @@ def page(host: Pixels, rng: Rng) -> Page:
     stretch, slant = float(rng.uniform(0.82, 1.12)), float(rng.choice((0.0, 0.0, 0.0, 0.12, 0.2)))
     size = (int(height * cover), int(width * cover / stretch))
     kind = str(rng.choice(KINDS))
-    layout = _Layout(size, rng, 0.0 if on_table else 0.06)
+    layout = Layout(size, rng, 0.0 if on_table else 0.06)
     layout.fill(kind)
     matrix = _placing(size, (height, width), stretch, slant if not on_table else 0.0, rng)
     canvas = np.asarray(draw(layout.words, size)).copy()
     for x, y, w, h in layout.bars:
         canvas[max(0, y) : y + h, max(0, x) : x + w] = 255
     softness = float(rng.uniform(0.3, 0.75)) * (1.0 if layout.size < 16 else 1.4)
-    ink = cv2.GaussianBlur(cv2.warpPerspective(canvas, matrix, (width, height), flags=cv2.INTER_LINEAR), (0, 0), softness)
+    seen = cv2.warpPerspective(canvas, matrix, (width, height), flags=cv2.INTER_LINEAR)
+    ink = np.asarray(cv2.GaussianBlur(seen, (0, 0), softness), np.uint8)
     density = float(rng.uniform(0.75, 1.0))
     colour = _INKS[int(rng.integers(len(_INKS)))]
     noise = float(rng.uniform(0.8, 3.2))
-    pixels = _seen(host, ink, matrix if on_table else None, size, colour, density, noise, rng)
-    return Page(pixels, kind, tuple(layout.words), tuple(layout.gaps), matrix, ink, colour, density, softness, noise)
-
-
-_INKS = ((28.0, 28.0, 32.0), (45.0, 44.0, 46.0), (70.0, 68.0, 72.0), (30.0, 36.0, 84.0), (64.0, 40.0, 36.0))
-_PAPERS = ((250, 249, 246), (244, 243, 240), (247, 240, 224), (232, 238, 246), (246, 226, 206), (240, 232, 140), (226, 240, 224))
+    sheet, blank = None, ink <= 6
+    if on_table:
+        full = cv2.warpPerspective(np.full(size, 255, np.uint8), matrix, (width, height), flags=cv2.INTER_LINEAR)
+        sheet = np.asarray(cv2.GaussianBlur(full, (3, 3), 0.6), np.uint8)
+        blank &= sheet == 255
+    eroded = cv2.erode(blank.astype(np.uint8), np.ones((5, 5), np.uint8), borderType=cv2.BORDER_REPLICATE)
+    bare = np.asarray(eroded, np.uint8)
+    pixels = _seen(host, ink, sheet, colour, density, noise, rng)
+    return Page(pixels, kind, tuple(layout.words), tuple(layout.gaps), matrix, bare, colour, density, softness, noise)
 
 
 def _placing(size: tuple[int, int], frame: tuple[int, int], stretch: float, slant: float, rng: Rng) -> Matrix:
@@ -143,232 +94,158 @@ def _placing(size: tuple[int, int], frame: tuple[int, int], stretch: float, slan
 
 
 def _seen(
-    host: Pixels, ink: NDArray[np.uint8], sheet: Matrix | None, size: tuple[int, int], colour: tuple[float, float, float],
+    host: Pixels, ink: NDArray[np.uint8], sheet: NDArray[np.uint8] | None, colour: Colour,
     density: float, noise: float, rng: Rng,
 ) -> Pixels:  # fmt: skip
-    """Paper, ink, light and sensor noise together, saved once as JPEG: the picture before any edit."""
+    """Paper, ink, light and sensor noise together, saved once as JPEG: the picture before any edit.
+
+    `sheet` is how much of each pixel the page covers (0-255), None if it fills the picture.
+    """
     height, width = host.shape[:2]
     # The host's light without its things: eight by eight means, flattened, smoothly enlarged.
-    coarse = cv2.GaussianBlur(cv2.resize(host, (8, 8), interpolation=cv2.INTER_AREA).astype(np.float32) + 8, (0, 0), 1.2)
+    coarse = cv2.GaussianBlur(
+        cv2.resize(host, (8, 8), interpolation=cv2.INTER_AREA).astype(np.float32) + 8, (0, 0), 1.2
+    )
     coarse = (coarse / coarse.mean()) ** 0.3
     coarse = np.clip(0.4 * coarse + 0.6 * coarse.mean(axis=2, keepdims=True), 0.7, 1.2) * float(rng.uniform(0.78, 0.98))
-    light = cv2.resize(coarse, (width, height), interpolation=cv2.INTER_CUBIC)
-    grain = rng.standard_normal((height // 3 + 1, width // 3 + 1), dtype=np.float32) * float(rng.uniform(0.3, 1.6))
+    light = cv2.resize(coarse.astype(np.float32), (64, 64), interpolation=cv2.INTER_CUBIC)
+    # From bare paper to full ink in one table, 256 steps a colour.
     paper = np.array(_PAPERS[int(rng.integers(len(_PAPERS)))], np.float32)
-    tone = cv2.resize(grain, (width, height), interpolation=cv2.INTER_CUBIC)[..., None] + paper
-    cover = ink.astype(np.float32)[..., None] * np.float32(density / 255)
-    picture = (tone + (np.array(colour, np.float32) - tone) * cover) * light
+    steps = np.linspace(0, density, 256, dtype=np.float32)[:, None]
+    table = (paper + (np.array(colour, np.float32) - paper) * steps).reshape(256, 1, 3)
+    picture = cv2.LUT(cv2.merge((ink, ink, ink)), table)
+    grain = rng.standard_normal((height // 3 + 1, width // 3 + 1), dtype=np.float32) * float(rng.uniform(0.3, 1.6))
+    fibre = cv2.resize(grain, (width, height), interpolation=cv2.INTER_LINEAR)
+    picture = cv2.add(picture, cv2.merge((fibre, fibre, fibre)))
+    picture = cv2.multiply(picture, cv2.resize(light, (width, height), interpolation=cv2.INTER_LINEAR))
     if sheet is not None:
-        alpha = cv2.warpPerspective(np.full(size, 255, np.uint8), sheet, (width, height), flags=cv2.INTER_LINEAR)
-        alpha = cv2.GaussianBlur(alpha, (0, 0), 0.6)
         reach = max(2, min(height, width) // 40)
-        fall = cv2.GaussianBlur(cv2.warpAffine(alpha, np.float32([[1, 0, reach], [0, 1, reach]]), (width, height)), (0, 0), reach)
-        table = host * (1 - fall.astype(np.float32)[..., None] * np.float32(0.45 / 255))
-        picture = table + (picture - table) * (alpha.astype(np.float32)[..., None] * np.float32(1 / 255))
-    static = cv2.GaussianBlur(rng.standard_normal(host.shape, dtype=np.float32), (0, 0), 0.55)
-    picture += static * np.float32(noise * 1.4)
-    whole = np.clip(picture + 0.5, 0, 255).astype(np.uint8)
-    quality = int(rng.integers(78, 99))
-    file = cv2.imencode(".jpg", cv2.cvtColor(whole, cv2.COLOR_RGB2BGR), [cv2.IMWRITE_JPEG_QUALITY, quality])[1]
+        fall = cv2.warpAffine(sheet, np.array([[1, 0, reach], [0, 1, reach]], np.float32), (width, height))
+        fall = cv2.blur(cv2.blur(fall, (2 * reach + 1, 2 * reach + 1)), (2 * reach + 1, 2 * reach + 1))
+        table_top = host * (1 - fall.astype(np.float32)[..., None] * np.float32(0.45 / 255))
+        picture = table_top + (picture - table_top) * (sheet.astype(np.float32)[..., None] * np.float32(1 / 255))
+    picture = cv2.scaleAdd(static(host.shape[:2], rng), noise, picture)
+    whole = cv2.cvtColor(np.clip(picture + 0.5, 0, 255).astype(np.uint8), cv2.COLOR_RGB2BGR)
+    file = cv2.imencode(".jpg", whole, [cv2.IMWRITE_JPEG_QUALITY, int(rng.integers(78, 99))])[1]
     return np.asarray(cv2.imdecode(file, cv2.IMREAD_COLOR_RGB), np.uint8)
 
 
-class _Layout:
-    """Lines of words from top to bottom of a page, until it is full."""
+def static(size: tuple[int, int], rng: Rng) -> Floats:
+    """Sensor noise of unit strength, float32 H×W×3, a little smeared as demosaicing leaves it.
 
-    def __init__(self, size: tuple[int, int], rng: Rng, bleed: float) -> None:
-        self.height, self.width = size
-        self.rng = rng
-        self.size = size_near(float(np.clip(self.height / rng.uniform(9, 17) * 0.62, 10, 40)))
-        self.pitch = self.size * float(rng.uniform(1.35, 1.7))
-        self.margin = (0.05 + bleed + float(rng.uniform(0, 0.05))) * self.width
-        self.y = (0.05 + bleed) * self.height + self.size * 1.2
-        self.bottom = self.height * (0.96 - bleed)
-        self.words: list[Word] = []
-        self.gaps: list[tuple[float, float, int]] = []
-        self.bars: list[tuple[int, int, int, int]] = []
+    Bytes are five times cheaper than normal numbers, and smeared they are as good as normal.
+    """
+    raw = np.frombuffer(rng.bytes(size[0] * size[1] * 3), np.uint8).reshape(*size, 3)
+    smeared = cv2.sepFilter2D(raw, cv2.CV_32F, _SMEAR, _SMEAR)
+    return np.asarray((smeared - np.float32(127.5)) * np.float32(1 / (73.9 * float((_SMEAR**2).sum()))), np.float32)
 
-    def fill(self, kind: str) -> None:
-        getattr(self, f"_{kind}")()
 
-    # ---- building blocks
+# ---------------------------------------------------------------- paper and print
 
-    def room(self, lines: float = 1) -> bool:
-        return self.y + (lines - 1) * self.pitch < self.bottom
 
-    def put(self, text: str, place: str = "left", scale: float = 1.0, bold: bool = False, at: float | None = None) -> None:
-        """Words of one line; `place` is left, right (at the margin, or ending at `at`) or middle."""
-        size = size_near(self.size * scale)
-        while width_of(text, size) > self.width - 2 * self.margin and size > SIZES[0]:
-            size = SIZES[SIZES.index(size) - 1]
-        wide = width_of(text, size)
-        x = self.margin if at is None else at
-        if place == "right":
-            x = (self.width - self.margin if at is None else at) - wide
-        elif place == "middle":
-            x = (self.width - wide) / 2
-        for part in text.split(" "):
-            if part:
-                self.words.append(Word(part, x, self.y, size, bold))
-            x += width_of(part + " ", size)
+def blank_paper(page: Page, window: Window, paper: str, rng: Rng) -> Floats:
+    """The paper of a window without its print: spread in from around, with no grain, made-up grain, or grain
+    copied from the emptiest part of the same lines."""
+    rows, columns = window
+    reach = max(6, rows.stop - rows.start)
+    height, width = page.pixels.shape[:2]
+    wider = (
+        slice(max(0, rows.start - reach), min(height, rows.stop + reach)),
+        slice(max(0, columns.start - reach), min(width, columns.stop + reach)),
+    )
+    around, bare = page.pixels[wider].astype(np.float32), page.bare[wider].astype(np.float32)
+    sigma = 0.4 * reach
+    spread = cv2.GaussianBlur(around * bare[..., None], (0, 0), sigma)
+    weight = cv2.GaussianBlur(bare, (0, 0), sigma)[..., None]
+    smooth = spread / np.maximum(weight, 1e-4)
+    inner = (
+        slice(rows.start - wider[0].start, rows.stop - wider[0].start),
+        slice(columns.start - wider[1].start, columns.stop - wider[1].start),
+    )
+    blank = smooth[inner]
+    if paper == "noisy":
+        blank = blank + static(blank.shape[:2], rng) * np.float32(page.noise * rng.uniform(0.5, 1.5))
+    elif paper == "cloned":
+        # Grain of bare paper nearby; where there is print, none.
+        grain = (around - smooth) * bare[..., None]
+        high, wide = blank.shape[:2]
+        full = cv2.boxFilter(bare, -1, (wide, high), anchor=(0, 0), normalize=True, borderType=cv2.BORDER_CONSTANT)
+        full = full[: bare.shape[0] - high + 1, : bare.shape[1] - wide + 1]
+        y, x = np.unravel_index(int(full.argmax()), full.shape)
+        blank = blank + grain[y : y + high, x : x + wide]
+    return np.asarray(blank, np.float32)
 
-    def down(self, lines: float = 1.0) -> None:
-        self.y += lines * self.pitch
 
-    def rule(self) -> None:
-        thick = max(1, self.size // 12)
-        y, left = round(self.y - self.pitch * 0.45), round(self.margin)
-        self.bars.append((left, y, round(self.width - 2 * self.margin), thick))
-        self.down(0.6)
+def printed(page: Page, word: Word, window: Window, softness: float, weight: float) -> Floats:
+    """How much of each pixel of the window the word's ink covers, 0-1, seen in the page's perspective."""
+    left, top, right, bottom = padded(word.box(), 3)
+    x, y = int(left), int(top)
+    local = Word(word.text, word.x - x, word.y - y, word.size, word.bold)
+    canvas = np.asarray(draw([local], (int(bottom) - y + 2, int(right) - x + 2)))
+    shift, back = np.eye(3), np.eye(3)
+    shift[:2, 2] = x, y
+    back[:2, 2] = -window[1].start, -window[0].start
+    size = (window[1].stop - window[1].start, window[0].stop - window[0].start)
+    looked = cv2.warpPerspective(canvas, back @ page.matrix @ shift, size, flags=cv2.INTER_LINEAR)
+    cover = cv2.GaussianBlur(looked.astype(np.float32) / 255, (0, 0), softness)
+    return np.asarray(cover**weight * page.density, np.float32)
 
-    def gap(self) -> None:
-        """A blank line, where another could be put in."""
-        if self.room():
-            self.gaps.append((self.margin, self.y, self.size))
-            self.down()
 
-    def pick(self, words: tuple[str, ...]) -> str:
-        return words[int(self.rng.integers(len(words)))]
+def picked_ink(page: Page, window: Window) -> Floats:
+    """The colour of the print as a forger would pick it: the page's ink in the light of this place."""
+    light = np.median(page.pixels[window].reshape(-1, 3), axis=0) / 245
+    return np.asarray(np.array(page.colour) * light, np.float32)
 
-    def amount(self, least: float = 1, most: float = 400) -> str:
-        return f"{float(np.exp(self.rng.uniform(np.log(least), np.log(most)))):.2f}"
 
-    def date(self) -> str:
-        day, month, year = self.rng.integers((1, 1, 2015), (29, 13, 2027))
-        return f"{day:02d}.{month:02d}.{year}" if self.rng.random() < 0.6 else f"{day:02d}/{month:02d}/{year}"
+# ---------------------------------------------------------------- places
 
-    def digits(self, count: int) -> str:
-        return "".join(str(d) for d in self.rng.integers(0, 10, count))
 
-    def items(self, spare: float, most: float) -> str:
-        """Lines of goods and prices until only `spare` lines are left; their sum."""
-        cents = 0
-        counted = bool(self.rng.random() < 0.5)
-        while not cents or self.room(spare):
-            price = self.amount(1, most)
-            cents += round(100 * float(price))
-            self.put((f"{self.rng.integers(1, 9)} x " if counted else "") + self.pick(ITEMS))
-            self.put(price, "right")
-            self.down()
-        return f"{cents / 100:.2f}"
+def to_picture(page: Page, points: NDArray[np.float64]) -> NDArray[np.float64]:
+    mapped = points @ page.matrix[:, :2].T + page.matrix[:, 2]
+    return np.asarray(mapped[:, :2] / mapped[:, 2:], np.float64)
 
-    # ---- kinds of pages
 
-    def _receipt(self) -> None:
-        self.put(self.pick(SHOPS), "middle", 1.4, True)
-        self.down(1.2)
-        self.put(f"{self.rng.integers(1, 120)} {self.pick(STREETS)}", "middle", 0.85)
-        self.down()
-        self.put(self.date())
-        self.put(f"{self.rng.integers(8, 21):02d}:{self.rng.integers(60):02d}", "right")
-        self.down()
-        self.rule()
-        total = self.items(4.5, 60)
-        if self.rng.random() < 0.5:
-            self.gap()
-        self.rule()
-        self.put("TOTAL", bold=True, scale=1.15)
-        self.put(total, "right", 1.15, True)
-        self.down(1.2)
-        if self.room():
-            self.put(self.pick(("CARD", "CASH", "PAID")))
-            self.put(self.digits(4), "right")
+def _corners(page: Page, box: Box) -> NDArray[np.float64]:
+    left, top, right, bottom = box
+    return to_picture(page, np.array([[left, top], [right, top], [right, bottom], [left, bottom]]))
 
-    def _bill(self) -> None:
-        self.put(self.pick(("INVOICE", "BILL", "ORDER", "QUOTE")), scale=1.5, bold=True)
-        self.put(f"No {self.digits(5)}", "right")
-        self.down(1.3)
-        self.put(self.pick(NAMES))
-        self.put(self.date(), "right")
-        self.down()
-        self.put(f"{self.rng.integers(1, 120)} {self.pick(STREETS)}", scale=0.9)
-        self.down()
-        self.gap()
-        self.rule()
-        total = self.items(3.6, 900)
-        self.rule()
-        self.put("Total due", bold=True)
-        self.put(total, "right", 1.1, True)
-        self.down(1.1)
-        if self.room():
-            self.put(f"Account {self.digits(4)} {self.digits(4)} {self.digits(4)}", scale=0.85)
 
-    def _label(self) -> None:
-        self.size = size_near(self.size * 1.3)
-        self.pitch *= 1.3
-        self.put(self.pick(ITEMS).split(" ")[0].upper(), "middle", 1.5, True)
-        self.down(1.3)
-        self.put(self.pick(SHOPS), "middle", 0.8)
-        self.down()
-        lines = [
-            f"Net weight {self.rng.integers(2, 20) * 50} g", f"Best before {self.date()}", f"LOT L{self.digits(5)}",
-            f"Price {self.amount(1, 60)}", f"Packed {self.date()}", f"Art. {self.digits(6)}", f"Energy {self.digits(3)} kJ",
-        ]  # fmt: skip
-        for index in self.rng.permutation(len(lines)):
-            if self.room(2.2):
-                self.put(lines[index])
-                self.down()
-        if self.room(1.2):
-            x, top = self.margin, round(self.y - 0.6 * self.size)
-            tall = round(min(self.bottom - top, 2.2 * self.pitch))
-            while x < self.width - self.margin:
-                wide = int(self.rng.integers(1, 4)) * max(1, self.size // 10)
-                self.bars.append((round(x), top, wide, tall))
-                x += wide + int(self.rng.integers(1, 4)) * max(1, self.size // 10)
+def visible(page: Page, box: Box) -> bool:
+    corners = _corners(page, box)
+    height, width = page.pixels.shape[:2]
+    return bool((corners > 2).all() and (corners[:, 0] < width - 3).all() and (corners[:, 1] < height - 3).all())
 
-    def _form(self) -> None:
-        self.put(self.pick(("CERTIFICATE", "MEMBER CARD", "PERMIT", "APPLICATION", "REPORT CARD")), "middle", 1.3, True)
-        self.down(1.4)
-        rows = [
-            ("Name", self.pick(NAMES)), ("Born", self.date()), ("Number", f"{self.pick(('A', 'K', 'X'))}{self.digits(7)}"),
-            ("Issued", self.date()), ("Valid to", self.date()), ("Street", f"{self.pick(STREETS)} {self.rng.integers(1, 90)}"),
-            ("Fee", self.amount(10, 300)), ("Points", f"{self.rng.integers(20, 100)} / 100"), ("Class", self.digits(2)),
-            ("Phone", f"0{self.digits(3)} {self.digits(6)}"),
-        ]  # fmt: skip
-        column = self.margin + width_of("Valid to ", self.size) * 1.3
-        first = True
-        for index in self.rng.permutation(len(rows)):
-            if not self.room():
-                break
-            self.put(rows[index][0] + ":", scale=0.9)
-            self.put(rows[index][1], at=column, bold=first)
-            first = False
-            self.down(1.1)
-        self.gap()
 
-    def _letter(self) -> None:
-        self.put(self.pick(NAMES), bold=True)
-        self.down()
-        self.put(self.date(), "right")
-        self.down(1.3)
-        self.put(f"Ref. {self.digits(6)}")
-        self.down(1.2)
-        start = int(self.rng.integers(len(PROSE)))
-        while self.room(2):
-            line: list[str] = []
-            while True:
-                chance = self.rng.random()
-                word = self.amount() if chance < 0.06 else self.date() if chance < 0.1 else PROSE[start % len(PROSE)]
-                if width_of(" ".join([*line, word]), self.size) > self.width - 2 * self.margin:
-                    break
-                line.append(word)
-                start += 1
-            self.put(" ".join(line))
-            self.down(0.95)
-            if self.rng.random() < 0.12:
-                self.gap()
-        self.put(self.pick(NAMES))
+def soft_box(page: Page, box: Box, rng: Rng) -> tuple[Window, Floats] | tuple[None, Floats]:
+    """(window, opacity) of a page box in the picture, its edges softened; no window if it leaves the picture."""
+    corners = _corners(page, box)
+    soft = float(rng.uniform(0.5, 1.3))
+    margin = 4
+    low, high = (
+        np.floor(corners.min(axis=0)).astype(int) - margin,
+        np.ceil(corners.max(axis=0)).astype(int) + margin + 1,
+    )
+    height, width = page.pixels.shape[:2]
+    x0, y0, x1, y1 = max(0, low[0]), max(0, low[1]), min(width, high[0]), min(height, high[1])
+    if x1 - x0 < 6 or y1 - y0 < 6 or not visible(page, box):
+        return None, np.zeros((0, 0), np.float32)
+    window = (slice(int(y0), int(y1)), slice(int(x0), int(x1)))
+    opacity = box_opacity(page, box, window, soft)
+    return (window, opacity) if (opacity >= 0.5).any() else (None, opacity)
 
-    def _table(self) -> None:
-        self.put(self.pick(("RESULTS", "TIMETABLE", "STOCK LIST", "MEASUREMENTS", "STATEMENT")), scale=1.3, bold=True)
-        self.down(1.3)
-        self.rule()
-        first = self.margin + 0.34 * (self.width - 2 * self.margin)
-        decimals = int(self.rng.integers(3))
-        columns = int((self.width - self.margin - first) / width_of(f" {999:.{decimals}f} ", self.size))
-        ends = np.linspace(first, self.width - self.margin, min(max(columns, 1), 4) + 1)[1:]
-        while self.room():
-            self.put(self.pick(ITEMS).split(" ")[0])
-            for end in ends:
-                self.put(f"{float(self.rng.uniform(10, 999)):.{decimals}f}", "right", at=float(end))
-            self.down()
+
+def box_opacity(page: Page, box: Box, window: Window, soft: float) -> Floats:
+    """1 inside a page box as seen in the window, 0 well outside."""
+    shape = np.zeros((window[0].stop - window[0].start, window[1].stop - window[1].start), np.uint8)
+    corners = _corners(page, box) - (window[1].start, window[0].start)
+    cv2.fillConvexPoly(shape, np.rint(corners * 16).astype(np.int32), 255, cv2.LINE_AA, 4)
+    blurred = cv2.GaussianBlur(shape, (0, 0), soft).astype(np.float32) / 255
+    return np.asarray(blurred, np.float32)
+
+
+def padded(box: Box, pad: float) -> Box:
+    return box[0] - pad, box[1] - pad, box[2] + pad, box[3] + pad
+
+
+def union(one: Box, two: Box) -> Box:
+    return min(one[0], two[0]), min(one[1], two[1]), max(one[2], two[2]), max(one[3], two[3])

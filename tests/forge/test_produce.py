@@ -1,0 +1,116 @@
+"""Pairs: reproducible whatever the workers, siblings alike in everything but the edit, captions from records."""
+
+from __future__ import annotations
+
+import io
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from ifdl import intake
+from ifdl.data.manifest import Split, split_of
+from ifdl.forge import contact, material, produce, recipe
+from tests.photographs import CAMERA, bundled
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    place = tmp_path_factory.mktemp("photographs")
+    for photograph in bundled():
+        (place / photograph.name).write_bytes(photograph.data)
+    return place
+
+
+@pytest.fixture(scope="module")
+def made(folder: Path) -> list[produce.Pair]:
+    return list(produce.pairs(material.find(folder), recipe.load(), 3, range(10)))
+
+
+def test_workers_do_not_change_a_byte(folder: Path, made: list[produce.Pair]) -> None:
+    again = list(produce.pairs(material.find(folder), recipe.load(), 3, [7, 2, 4], workers=2))
+    for pair, index in zip(again, [7, 2, 4], strict=True):
+        assert pair.index == index
+        assert (pair.edited, pair.sibling) == (made[index].edited, made[index].sibling)
+        assert np.array_equal(pair.mask, made[index].mask) and pair.caption == made[index].caption
+
+
+def test_siblings_differ_in_the_edit_alone(made: list[produce.Pair]) -> None:
+    for pair in made:
+        edited, sibling = intake.decode(pair.edited), intake.decode(pair.sibling)
+        assert edited.pixels.shape == sibling.pixels.shape == (*pair.mask.shape, 3)
+        for fact in ("format", "mode", "bit_depth"):
+            assert getattr(edited.item, fact) == getattr(sibling.item, fact)
+        for fact in ("quantisation", "subsampling", "progressive", "markers"):
+            assert getattr(edited.item.container, fact) == getattr(sibling.item.container, fact), fact
+        difference = np.abs(edited.pixels.astype(int) - sibling.pixels.astype(int)).mean(axis=2)
+        assert difference[pair.mask].mean() > 2 * difference[~pair.mask].mean(), pair.engine
+
+
+def test_fixed_size(folder: Path) -> None:
+    import dataclasses
+
+    fixed = dataclasses.replace(recipe.load(), size=(128, 160))
+    for pair in produce.pairs(material.find(folder), fixed, 5, range(6)):
+        assert pair.mask.shape == (128, 160)
+        assert Image.open(io.BytesIO(pair.edited)).size == (160, 128)
+
+
+def test_captions_rest_on_the_record(made: list[produce.Pair]) -> None:
+    for pair in made:
+        text = pair.caption.text()
+        assert [line.split(":")[0] for line in text.splitlines()] == [
+            "Type", "Areas", "Tampered content", "Visual inconsistencies",
+        ]  # fmt: skip
+        for step in pair.steps:
+            assert step.content in text
+            assert all(f"{cue}:" in text for cue in step.cues)
+    assert len({p.caption.type for p in made}) > 1, "the wording must vary"
+
+
+def test_contact_sheet_shows_every_pair(made: list[produce.Pair]) -> None:
+    picture = contact.sheet(made)
+    assert picture.dtype == np.uint8 and picture.shape[0] > 4 * contact.TILE
+
+
+def test_crops_keep_the_phase_of_the_blocks(folder: Path) -> None:
+    whole = material.Sources(material.find(folder)).load(material.find(folder)[0])
+    rng = np.random.default_rng(1)
+    for _ in range(20):
+        on, off = material.crop(whole, (100, 100), rng, True), material.crop(whole, (100, 100), rng, None)
+        assert on.grid == (0, 0) and on.pixels.shape[0] >= 93
+        x, y = ((-g) % 8 for g in off.grid or (0, 0))
+        assert 0 <= x < 8 and 0 <= y < 8
+
+
+def test_training_never_touches_other_splits(tmp_path: Path) -> None:
+    rows = [
+        {"image": f"{n}.jpg", "label": label, "mask": None, "source": f"{n:010x}"}
+        for n in range(40)
+        for label in ("authentic", "edited")
+    ]
+    (tmp_path / "manifest.jsonl").write_text("\n".join(map(json.dumps, rows)))
+    found = material.find(tmp_path)
+    assert len(found) == 24 and {split_of(p.source) for p in found} == {Split.TRAIN}
+    tested = material.find(tmp_path, (Split.TEST,))
+    assert {int(p.source, 16) % 10 for p in tested} == {8, 9}
+
+
+def test_training_on_the_real_camera_set_touches_folds_0_to_5_only() -> None:
+    if not CAMERA.exists():
+        pytest.skip("../shared/data/camera is absent")
+    for place in (CAMERA, CAMERA.parent / "camera_whole"):
+        assert {int(p.source, 16) % 10 for p in material.find(place)} == set(range(6))
+
+
+def test_nothing_to_forge_is_said(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="no authentic pictures"):
+        material.Sources(material.find(tmp_path))
+    with pytest.raises(FileNotFoundError):
+        material.find(tmp_path / "absent")
+    flat = tmp_path / "flat.png"
+    Image.new("RGB", (24, 24)).save(flat)
+    with pytest.raises(produce.Unforgeable):
+        produce.pair(material.Sources(material.find(tmp_path)), recipe.load(), 0, 0)
