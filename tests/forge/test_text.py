@@ -45,9 +45,9 @@ def test_mask_is_where_the_page_changed(forgeries: list[Forgery]) -> None:
     for forgery in forgeries:
         assert forgery.untouched is not None
         changed = (forgery.pixels != forgery.untouched).any(axis=2)
-        # Outside, only the faint foot of a soft edge; inside, nearly everything.
+        # Outside, only the faint foot of a soft edge; inside, all but even paper between the letters.
         assert not (changed & (cv2.dilate(forgery.mask.astype(np.uint8), np.ones((11, 11))) == 0)).any()
-        assert changed[forgery.mask].mean() > 0.7
+        assert changed[forgery.mask].mean() > 0.6
         difference = np.abs(forgery.pixels.astype(int) - forgery.untouched).max(axis=2)
         assert difference[forgery.mask].max() > 20
         assert text.SHARE[0] <= forgery.mask.mean() <= text.SHARE[1]
@@ -109,7 +109,7 @@ def test_strings_stay_sensible() -> None:
         for _ in range(50):
             new = text._other(old, rng)
             assert new is not None and new != old
-            assert new[0] != "0" or old[0] == "0"
+            assert new[0] != "0" or old[0] == "0" or old.count(".") == 2, "only days may gain a nought"
             if old.count(".") == 2:
                 assert 1 <= int(new[:2]) <= 31 and 1 <= int(new[3:5]) <= 12
             assert new.isupper() == old.isupper()

@@ -287,7 +287,7 @@ def _sensible(text: str, old: str) -> bool:
 def _other(text: str, rng: Rng) -> str | None:
     """Another text of the same form: a few figures changed, never none; words become other words of the lists."""
     spots = [i for i, c in enumerate(text) if c.isdigit()]
-    for _ in range(20 if spots else 0):
+    for _ in range(200 if spots else 0):  # few changes of a date give another date
         letters = list(text)
         for spot in rng.permutation(spots)[: int(rng.integers(1, min(4, len(spots)) + 1))]:
             letters[spot] = str((int(letters[spot]) + int(rng.integers(1, 10))) % 10)
