@@ -16,7 +16,6 @@ import re
 from dataclasses import dataclass
 from functools import cache
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -230,7 +229,7 @@ def _added(page: Page, number: int, rng: Rng) -> Patch | None:
     printed = document.printed(page, line, window, softness, float(rng.uniform(0.65, 1.05)))
     ink = document.picked_ink(page, window) + shade
     before = page.pixels[window].astype(np.float32)
-    changed = cv2.dilate((printed > 0.08).astype(np.uint8), np.ones((3, 3), np.uint8)).astype(np.float32)
+    changed = (printed > 0.05).astype(np.float32)
     step = _step(page, "added", "", typed, window, changed, "kept", ("text", "context"), {"shade": round(shade, 1)})
     return Patch(window, before + (ink - before) * printed[..., None], changed, step)
 

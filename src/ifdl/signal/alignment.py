@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ifdl.signal.jpeg import luma
-from ifdl.signal.points import Matrix, apply, inverse, ransac, resize_matrix, scale_of
+from ifdl.signal.points import Matrix, apply, inverse, normal_equations, ransac, resize_matrix, scale_of
 
 Floats = NDArray[np.float32]
 Size = tuple[int, ...]
@@ -87,7 +87,8 @@ def shift(first: Floats, second: Floats) -> tuple[float, float, float]:
     surface = np.fft.ifft2(cross).real
     y, x = (int(i) for i in np.unravel_index(int(surface.argmax()), surface.shape))
     ys, xs = (np.arange(-30, 31) / 20 + centre for centre in (y, x))
-    fine = (np.exp(2j * np.pi * np.outer(ys, fy)) @ cross @ np.exp(2j * np.pi * np.outer(fx, xs))).real
+    rows, columns = np.exp(2j * np.pi * np.outer(ys, fy)), np.exp(2j * np.pi * np.outer(fx, xs))
+    fine = np.einsum("ij,jk->ik", np.einsum("ij,jk->ik", rows, cross), columns).real
     i, j = np.unravel_index(int(fine.argmax()), fine.shape)
     dy, dx = float(ys[i]), float(xs[j])
     response = float(fine[i, j]) / max(1, int(np.count_nonzero(cross)))
@@ -248,10 +249,10 @@ def _gauss_newton(before: Floats, after: Floats, start: Matrix, parameters: int)
         spread = 1.4826 * float(np.median(np.abs(residual))) + 0.1
         weight = np.clip(1 - (residual / (4.685 * spread)) ** 2, 0, None) ** 2
         jacobian[:, :-2] *= gain
-        normal = jacobian.T @ (jacobian * weight[:, None])
+        normal, right = normal_equations(jacobian, weight, residual)
         normal[np.diag_indices_from(normal)] *= 1 + 1e-6
         normal[np.diag_indices_from(normal)] += 1e-9
-        change = np.linalg.solve(normal, jacobian.T @ (residual * weight))[:parameters]
+        change = np.linalg.solve(normal, right)[:parameters]
         old = apply(h, corners)
         h = h + np.append(change, [0.0] * (9 - parameters)).reshape(3, 3)
         moved = np.abs(apply(h, corners) - old).max() / nb[0, 0]
@@ -281,7 +282,8 @@ def _simplest(matrix: Matrix, before: Size, after: Size, parameters: int) -> tup
             continue
         if np.abs(apply(simple, back) - corners).max() < SNAP:
             return simple, kind
-    return matrix / matrix[2, 2], "homography" if parameters == 8 else "affine"
+    # The last bits of a least-squares fit depend on how many threads made it; no picture does.
+    return np.round(matrix / matrix[2, 2], 8), "homography" if parameters == 8 else "affine"
 
 
 def _at_scale(before: Floats, after: Floats, matrix: Matrix, factor: float) -> tuple[Floats, Floats, Matrix]:

@@ -19,6 +19,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
+from ifdl.signal.points import normal_equations
+
 Floats = NDArray[np.float32]
 Mask = NDArray[np.bool_]
 
@@ -207,12 +209,12 @@ def _robust(
     for _ in range(rounds):
         scale = 1.4826 * float(np.median(np.abs(residual))) + 0.3
         weight = np.clip(1 - (residual / (4.685 * scale)) ** 2, 0, None) ** 2
-        normal = columns.T @ (columns * weight[:, None])
+        normal, right = normal_equations(columns, weight, wanted)
         # A whiff of ridge: in flat pictures neighbouring pixels are the same column.
         normal[np.diag_indices_from(normal)] *= 1 + 1e-6
         normal[np.diag_indices_from(normal)] += 1e-3
-        solved = np.asarray(np.linalg.solve(normal, columns.T @ (wanted * weight)), np.float64)
-        residual = wanted - columns @ solved
+        solved = np.asarray(np.linalg.solve(normal, right), np.float64)
+        residual = wanted - np.einsum("nk,k->n", columns, solved)
     return solved
 
 

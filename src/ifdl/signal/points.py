@@ -6,6 +6,7 @@ Points are (x, y), N×2, with pixel centres at whole numbers; a map is 3×3 and 
 
 from __future__ import annotations
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -29,6 +30,20 @@ def resize_matrix(before: tuple[int, ...], after: tuple[int, ...]) -> Matrix:
     """The map of a plain resize between two (height, width) sizes, pixel corners kept on pixel corners."""
     sy, sx = after[0] / before[0], after[1] / before[1]
     return np.array([[sx, 0, (sx - 1) / 2], [0, sy, (sy - 1) / 2], [0, 0, 1]])
+
+
+def normal_equations(
+    columns: Matrix, weight: NDArray[np.float64], wanted: NDArray[np.float64]
+) -> tuple[Matrix, NDArray[np.float64]]:
+    """(A, b) of the weighted least-squares problem columns·x = wanted, so that A·x = b.
+
+    OpenCV multiplies tall thin matrices as fast as BLAS does and never waits for threads: NumPy's BLAS takes
+    hundreds of times longer for these when other processes keep the cores busy.
+    """
+    weighted = columns * weight[:, None]
+    both = cv2.gemm(weighted, np.column_stack([columns, wanted]), 1.0, None, 0.0, flags=cv2.GEMM_1_T)  # type: ignore[call-overload]
+    solved = np.asarray(both, np.float64)
+    return np.ascontiguousarray(solved[:, :-1]), solved[:, -1]
 
 
 def ransac(source: Points, target: Points, tolerance: float, seed: int = 0) -> Matrix | None:
