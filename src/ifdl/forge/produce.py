@@ -7,6 +7,7 @@ that nothing but the edit tells them apart.
 
 from __future__ import annotations
 
+import multiprocessing
 from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, replace
@@ -76,7 +77,9 @@ def pairs(
         for index in indices:
             yield pair(sources, recipe, seed, index)
         return
-    with ProcessPoolExecutor(workers, initializer=_start, initargs=(photographs, recipe, seed)) as pool:
+    # Spawned, never forked: a forked child can inherit a lock that a thread of OpenCV's or BLAS's held.
+    spawn = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(workers, spawn, _start, (photographs, recipe, seed)) as pool:
         yield from pool.map(_work, indices, chunksize=8)
 
 
