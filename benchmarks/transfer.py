@@ -30,6 +30,7 @@ from ifdl import forge  # noqa: E402
 from ifdl.forge import material, produce, recipe  # noqa: E402
 
 SHARED = ROOT.parent / "shared" / "data"
+VIT = ROOT.parent / "shared" / "weights" / "vit_tiny_in1k" / "model.safetensors"
 SETS = ("casia1_dev", "lalonde_dev")
 SEED = 7
 RATE, BATCH = 1e-3, 8
@@ -51,13 +52,13 @@ def ellipse(pair: produce.Pair, rng: np.random.Generator) -> tuple[np.ndarray, n
     return np.where(mask[:, :, None], moved, pixels), mask
 
 
-def pack(out: Path, count: int, size: int, workers: int) -> None:
+def pack(out: Path, count: int, size: int, workers: int, objects: bool) -> None:
     """One .npz a training set: edited pictures, siblings and masks as uint8."""
     out.mkdir(parents=True, exist_ok=True)
     photographs = material.find(SHARED / "camera") + material.find(SHARED / "camera_whole")
     shipped = recipe.load()
     engines = {name: share for name, share in shipped.engines.items() if name in forge.names()}
-    mix = replace(shipped, engines=engines, size=(size, size))
+    mix = replace(shipped, engines=engines, size=(size, size), objects=objects)
     rng = np.random.default_rng(SEED)
     for name in ("mix", *mix.engines, "ellipse"):
         if (out / f"{name}.npz").exists():
@@ -80,19 +81,26 @@ def pack(out: Path, count: int, size: int, workers: int) -> None:
 
 
 def localiser() -> Any:
-    """A plain encoder-decoder of about 0.6 M parameters on RGB and three fixed high-pass residuals."""
+    """The same for all: frozen ViT-Tiny tokens of three depths, a small noise stream, a light decoder (0.5 M trained).
+
+    The tokens know things and places, the noise stream sees residuals; both are joined at a sixteenth and
+    taken up again with the noise stream's skips.
+    """
     import torch
     from torch import nn
     from torch.nn import functional as F
 
+    from ifdl.nets.vit import vit_tiny
+
     class Localiser(nn.Module):
         def __init__(self) -> None:
             super().__init__()
+            self.seeing = vit_tiny(VIT).requires_grad_(False).eval()
             first = torch.tensor([[0, 0, 0], [0, -1, 1], [0, 0, 0]])
             second = torch.tensor([[0, 1, 0], [1, -4, 1], [0, 1, 0]]) / 4
             third = torch.tensor([[-1, 2, -1], [2, -4, 2], [-1, 2, -1]]) / 4
             self.register_buffer("filters", torch.stack([first.float(), second, third])[:, None])
-            widths = (6, 24, 48, 96, 128)
+            widths = (6, 24, 48, 64, 96)
             self.down = nn.ModuleList(
                 nn.Sequential(
                     nn.Conv2d(a, b, 3, 2, 1), nn.BatchNorm2d(b), nn.GELU(), nn.Conv2d(b, b, 3, 1, 1, groups=b),
@@ -100,27 +108,34 @@ def localiser() -> Any:
                 )
                 for a, b in pairwise(widths)
             )  # fmt: skip
-            self.context = nn.Sequential(nn.Conv2d(128, 128, 3, 1, 2, 2), nn.BatchNorm2d(128), nn.GELU())
-            self.up = nn.ModuleList(nn.Conv2d(a + b, b, 3, 1, 1) for a, b in ((128, 96), (96, 48), (48, 24)))
+            self.tokens = nn.Sequential(nn.Conv2d(3 * 192, 96, 1), nn.BatchNorm2d(96), nn.GELU())
+            self.context = nn.Sequential(nn.Conv2d(192, 96, 3, 1, 1), nn.BatchNorm2d(96), nn.GELU())
+            self.up = nn.ModuleList(nn.Conv2d(a + b, b, 3, 1, 1) for a, b in ((96, 64), (64, 48), (48, 24)))
             self.last = nn.Conv2d(24, 1, 1)
 
         def forward(self, x: Any) -> Any:
-            grey = x.mean(1, keepdim=True)
-            residual = F.conv2d(grey, self.filters, padding=1).mul(8).clamp(-3, 3)
+            height, width = x.shape[2:]
+            x = F.pad(x, (0, -width % 16, 0, -height % 16), mode="replicate")
+            rows, columns = x.shape[2] // 16, x.shape[3] // 16
+            with torch.no_grad():
+                seen = self.seeing(x, interpolate_pos_encoding=True, output_hidden_states=True).hidden_states
+            layers = torch.cat([F.layer_norm(seen[n][:, 1:], (192,)) for n in (4, 8, 12)], 2)
+            tokens = self.tokens(layers.transpose(1, 2).reshape(len(x), -1, rows, columns))
+            residual = F.conv2d(x.mean(1, keepdim=True), self.filters, padding=1).mul(8).clamp(-3, 3)
             kept, y = [], torch.cat([x, residual], 1)
             for stage in self.down:
                 y = stage(y)
                 kept.append(y)
-            y = self.context(y)
+            y = self.context(torch.cat([y, tokens], 1))
             for stage, skip in zip(self.up, kept[-2::-1], strict=True):
                 y = F.gelu(stage(torch.cat([F.interpolate(y, size=skip.shape[2:], mode="bilinear"), skip], 1)))
-            return F.interpolate(self.last(y), size=x.shape[2:], mode="bilinear")
+            return F.interpolate(self.last(y), size=x.shape[2:], mode="bilinear")[:, :, :height, :width]
 
     return Localiser()
 
 
-def train(out: Path, name: str, minutes: float, samples: int | None, threads: int) -> None:
-    """Train for `minutes`, or on a fixed number of samples where several runs share the machine."""
+def train(out: Path, name: str, minutes: float, threads: int) -> None:
+    """Train for `minutes` of this process's own computing time, which does not suffer from what else runs."""
     import torch
     from torch.nn import functional as F
 
@@ -129,10 +144,10 @@ def train(out: Path, name: str, minutes: float, samples: int | None, threads: in
     data = np.load(out / f"{name}.npz")
     edited, sibling, masks = data["edited"], data["sibling"], data["mask"]
     rng, net = np.random.default_rng(SEED), localiser().to(memory_format=torch.channels_last)
-    optimiser = torch.optim.AdamW(net.parameters(), RATE, weight_decay=1e-2)
-    began, seen, losses = time.perf_counter(), 0, []
+    optimiser = torch.optim.AdamW([p for p in net.parameters() if p.requires_grad], RATE, weight_decay=1e-2)
+    began, seen, losses = time.process_time(), 0, []
     while True:
-        done = seen / samples if samples else (time.perf_counter() - began) / 60 / minutes
+        done = (time.process_time() - began) / 60 / minutes
         if done >= 1:
             break
         for group in optimiser.param_groups:
@@ -145,9 +160,12 @@ def train(out: Path, name: str, minutes: float, samples: int | None, threads: in
             x, y = x[:, :, ::-1], y[:, :, ::-1]
         if rng.random() < 0.25:
             x, y = x[:, ::-1], y[:, ::-1]
+        net.train()
+        net.seeing.eval()
         pictures = torch.from_numpy(np.ascontiguousarray(x)).permute(0, 3, 1, 2).float() / 127.5 - 1
         truth = torch.from_numpy(np.ascontiguousarray(y))[:, None].float()
-        logits = net(pictures.contiguous(memory_format=torch.channels_last))
+        with torch.autocast("cpu", torch.bfloat16):
+            logits = net(pictures.contiguous(memory_format=torch.channels_last)).float()
         share = logits.sigmoid()
         dice = 1 - (2 * (share * truth).sum((1, 2, 3)) + 1) / ((share + truth).sum((1, 2, 3)) + 1)
         loss = F.binary_cross_entropy_with_logits(logits, truth) + 0.5 * dice[truth.flatten(1).any(1)].mean()
@@ -157,7 +175,7 @@ def train(out: Path, name: str, minutes: float, samples: int | None, threads: in
         optimiser.step()
         seen += BATCH
         losses.append(float(loss))
-    spent = round((time.perf_counter() - began) / 60, 1)
+    spent = round((time.process_time() - began) / 60, 1)
     row: dict[str, Any] = {"minutes": spent, "threads": threads, "samples_seen": seen, "pairs": len(edited)}
     row |= {"loss_first": float(np.mean(losses[:50])), "loss_last": float(np.mean(losses[-50:]))}
     net.eval()
@@ -182,7 +200,7 @@ def evaluate(net: Any, name: str) -> dict[str, float | int]:
         if truth.all() or not truth.any():
             continue
         with torch.inference_mode():
-            heat = net(torch.from_numpy(pixels).permute(2, 0, 1)[None].float() / 127.5 - 1)[0, 0].numpy()
+            heat = net(torch.from_numpy(pixels.copy()).permute(2, 0, 1)[None].float() / 127.5 - 1)[0, 0].numpy()
         ranks, positive = rankdata(heat.ravel()), truth.ravel()
         inside = positive.sum()
         wins = ranks[positive].sum() - inside * (inside + 1) / 2
@@ -207,14 +225,14 @@ def main() -> None:
     parser.add_argument("--count", type=int, default=3000)
     parser.add_argument("--size", type=int, default=256)
     parser.add_argument("--minutes", type=float, default=10)
-    parser.add_argument("--samples", type=int, help="instead of --minutes")
     parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--objects", action="store_true", help="with the detector")
     parser.add_argument("--workers", type=int, default=2)
     options = parser.parse_args()
     if options.verb == "pack":
-        pack(options.out, options.count, options.size, options.workers)
+        pack(options.out, options.count, options.size, options.workers, options.objects)
     elif options.verb == "train":
-        train(options.out, options.name, options.minutes, options.samples, options.threads)
+        train(options.out, options.name, options.minutes, options.threads)
     else:
         report(options.out)
 

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import dataclasses
 import io
 import json
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 from PIL import Image
 
 from ifdl import intake
@@ -50,7 +53,6 @@ def test_siblings_differ_in_the_edit_alone(made: list[produce.Pair]) -> None:
 
 
 def test_fixed_size(folder: Path) -> None:
-    import dataclasses
 
     fixed = dataclasses.replace(recipe.load(), size=(128, 160))
     for pair in produce.pairs(material.find(folder), fixed, 5, range(6)):
@@ -83,6 +85,46 @@ def test_crops_keep_the_phase_of_the_blocks(folder: Path) -> None:
         assert on.grid == (0, 0) and on.pixels.shape[0] >= 93
         x, y = ((-g) % 8 for g in off.grid or (0, 0))
         assert 0 <= x < 8 and 0 <= y < 8
+
+
+class Said(NamedTuple):
+    box: tuple[int, int, int, int]
+    name: str
+
+
+def test_a_detector_is_asked_once_a_photograph_and_its_objects_move_with_the_crop(folder: Path) -> None:
+    asked: list[tuple[int, ...]] = []
+
+    def detector(pixels: NDArray[np.uint8]) -> list[Said]:
+        asked.append(pixels.shape)
+        return [Said((40, 60, 50, 30), "ball"), Said((0, 0, 5, 5), "speck")]
+
+    sources = material.Sources(material.find(folder), detector=detector)
+    rng = np.random.default_rng(0)
+    whole = sources.load(sources.photographs[0])
+    assert sources.load(sources.photographs[0]) is whole and len(asked) == 1
+    held = 0
+    for _ in range(40):
+        part = material.crop(whole, (96, 96), rng)
+        for thing in part.things:
+            if thing.name == "ball":
+                held += 1
+                x, y, wide, high = thing.box
+                there = part.pixels[y : y + high, x : x + wide]
+                # Where all of it is in the crop, its pixels are the object's own.
+                if (wide, high) == (50, 30):
+                    assert (there == whole.pixels[60:90, 40:90]).all()
+    assert held > 15  # crops are drawn to objects
+
+
+def test_a_missing_detector_is_said_before_any_worker_starts(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytest.importorskip("onnxruntime", reason="the objects extra is not installed")
+    monkeypatch.setenv("IFDL_HOME", str(tmp_path))
+    wanted = dataclasses.replace(recipe.load(), objects=True)
+    with pytest.raises(FileNotFoundError, match="ifdl models fetch yolox_nano"):
+        next(produce.pairs(material.find(folder), wanted, 0, [0], workers=2))
 
 
 def test_training_never_touches_other_splits(tmp_path: Path) -> None:

@@ -33,13 +33,13 @@ COPIES = (0.66, 0.2, 0.09, 0.05)  # chances of one to four copies
 TRIES = 5
 
 
-def forge(host: Material, donors: Donors, rng: Rng, objects: regions.Objects | None = None) -> Forgery | None:
+def forge(host: Material, donors: Donors, rng: Rng) -> Forgery | None:
     """A copy-move of the host; `donors` are not asked. None for a host with nothing worth copying or no room."""
     if min(host.pixels.shape[:2]) < 32:
         return None
     copies = 1 + int(rng.choice(4, p=COPIES))
     for _ in range(TRIES):
-        found = regions.cut(host.pixels, rng, (SHARE[0], min(SHARE[1], 0.6 / (copies + 1))), objects=objects)
+        found = regions.cut(host.pixels, rng, (SHARE[0], min(SHARE[1], 0.6 / (copies + 1))), things=host.things)
         # Flat regions leave nothing to find, and nobody copies them; a few are kept, since skies are.
         if found is None or (_paste.detail(host.pixels, found.mask) < _paste.FLAT and rng.random() > 0.05):
             continue

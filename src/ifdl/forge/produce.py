@@ -20,7 +20,7 @@ from ifdl import forge
 from ifdl.forge.camera import Camera
 from ifdl.forge.caption import Caption, caption
 from ifdl.forge.launder import Chain
-from ifdl.forge.material import Photograph, Sources, crop
+from ifdl.forge.material import Detector, Photograph, Sources, crop
 from ifdl.forge.recipe import Recipe
 from ifdl.forge.record import Material, Step, box_of
 from ifdl.intake.errors import IntakeError
@@ -73,10 +73,12 @@ def pairs(
 ) -> Iterator[Pair]:
     """Pairs in the order of `indices`, made by `workers` processes (1: in this one)."""
     if workers <= 1:
-        sources = Sources(photographs)
+        sources = _sources(photographs, recipe)
         for index in indices:
             yield pair(sources, recipe, seed, index)
         return
+    if recipe.objects:
+        _detector()  # a missing one is said here, not by a worker that dies
     # Spawned, never forked: a forked child can inherit a lock that a thread of OpenCV's or BLAS's held.
     spawn = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(workers, spawn, _start, (photographs, recipe, seed)) as pool:
@@ -141,7 +143,7 @@ def _scene(material: Material, recipe: Recipe, rng: Rng, wider: float = 1.0) -> 
     camera = Camera.draw(rng)
     file = camera.shoot(part.pixels, rng)
     decoded = cv2.imdecode(np.frombuffer(file, np.uint8), cv2.IMREAD_COLOR_RGB)
-    return Material(np.asarray(decoded, np.uint8), part.source, part.name, (0, 0)), camera.words
+    return Material(np.asarray(decoded, np.uint8), part.source, part.name, (0, 0), part.things), camera.words
 
 
 def _shares(weights: dict[str, float]) -> NDArray[np.float64]:
@@ -156,7 +158,18 @@ _state: dict[str, tuple[Sources, Recipe, int]] = {}
 
 def _start(photographs: list[Photograph], recipe: Recipe, seed: int) -> None:
     cv2.setNumThreads(1)
-    _state["own"] = (Sources(photographs), recipe, seed)
+    _state["own"] = (_sources(photographs, recipe), recipe, seed)
+
+
+def _sources(photographs: list[Photograph], recipe: Recipe) -> Sources:
+    return Sources(photographs, detector=_detector() if recipe.objects else None)
+
+
+def _detector() -> Detector:
+    """Raises ImportError or FileNotFoundError, with the cure, where it is not here."""
+    from ifdl.nets.objects import ObjectDetector
+
+    return ObjectDetector()
 
 
 def _work(index: int) -> Pair:

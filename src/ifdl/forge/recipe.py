@@ -17,6 +17,7 @@ class Recipe:
     `size` (height, width) fixes the finished pictures' size, as training wants; None leaves each as its
     chain makes it. `camera` is the share of scenes shot by the virtual camera first, `longest` the
     longest side forged on in pixels, `least_area` and `most_area` shares of the finished picture.
+    `objects` has a detector look for whole objects to cut (`ifdl models fetch yolox_nano`).
     """
 
     __pydantic_config__ = ConfigDict(extra="forbid")
@@ -31,6 +32,7 @@ class Recipe:
     least_area: float = 0.003
     most_area: float = 0.5
     tries: int = 12
+    objects: bool = False
 
     def __post_init__(self) -> None:
         for what, weights in (("engines", self.engines), ("strata", self.strata)):

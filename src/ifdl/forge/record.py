@@ -35,18 +35,27 @@ CUES = (
 )  # fmt: skip
 
 
+@dataclass(frozen=True)
+class Thing:
+    """An object that a detector found: its box (x, y, width, height) in pixels, and what it is."""
+
+    box: Box
+    name: str
+
+
 @dataclass(frozen=True, eq=False)
 class Material:
     """A photograph, or a crop of one, to forge with: `pixels` uint8 H×W×3 RGB.
 
     `grid` is where its own JPEG blocks start (x, y modulo 8), None if it shows none. `source` is the
-    photograph's id, by which splits are made.
+    photograph's id, by which splits are made. `things` are its objects, where a detector looked.
     """
 
     pixels: Pixels
     source: str
     name: str = ""
     grid: tuple[int, int] | None = None
+    things: tuple[Thing, ...] = ()
 
 
 # A stream of other photographs: each call gives one, chosen by the generator.

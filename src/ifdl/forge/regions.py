@@ -8,9 +8,9 @@ the picture's area, 0-1.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any
 
 import cv2
 import numpy as np
@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from ifdl.forge._segments import merge_tree, superpixels
 from ifdl.forge._shapes import drawn
-from ifdl.forge.record import Box, Mask, Pixels, box_of
+from ifdl.forge.record import Box, Mask, Pixels, Thing, box_of
 
 Floats = NDArray[np.float32]
 Rng = np.random.Generator
@@ -27,19 +27,8 @@ KINDS = {"segment": 0.62, "contour": 0.11, "blob": 0.08, "polygon": 0.05, "box":
 USUAL = (0.02, 0.2)  # most regions have such a share
 TRIES = 6
 WINDOWS = 5
+OBJECTS = 0.7  # share of regions that are objects where a detector found some
 CLEAR = 30.0  # difference over two pixels, summed over L, a and b, that makes an outline clear
-
-
-class Found(Protocol):
-    """What a detector says of one object: `box` (x, y, width, height) and its name."""
-
-    @property
-    def box(self) -> Box: ...
-    @property
-    def name(self) -> str: ...
-
-
-Objects = Callable[[Pixels], Sequence[Found]]
 
 
 @dataclass(frozen=True, eq=False)
@@ -62,10 +51,10 @@ def cut(
     rng: Rng,
     share: tuple[float, float] = (0.003, 0.5),
     kinds: dict[str, float] | None = None,
-    objects: Objects | None = None,
+    things: Sequence[Thing] = (),
 ) -> Cut | None:
-    """As `region`, with its kind. `kinds` are weights; with a detector half of the regions are objects, if any fit."""
-    found = cuts(pixels, rng, share, 1, kinds, objects)
+    """As `region`, with its kind. `kinds` are weights; where things are known, most regions are one, if any fits."""
+    found = cuts(pixels, rng, share, 1, kinds, things)
     return found[0] if found else None
 
 
@@ -75,14 +64,14 @@ def cuts(
     share: tuple[float, float] = (0.003, 0.5),
     most: int = 3,
     kinds: dict[str, float] | None = None,
-    objects: Objects | None = None,
+    things: Sequence[Thing] = (),
 ) -> list[Cut]:
     """One to `most` regions to choose from, of one kind; segments are of one window, so that more cost little more."""
     size = pixels.shape[:2]
     if min(size) < 16:
         return []
-    if objects is not None and rng.random() < 0.5:
-        found = [c for c in (_object(pixels, f, rng) for f in _some(objects(pixels), most, rng)) if c is not None]
+    if things and rng.random() < OBJECTS:
+        found = [c for c in (_object(pixels, t, rng) for t in _some(things, most, rng)) if c is not None]
         found = [c for c in found if share[0] <= c.mask.mean() <= share[1]]
         if found:
             return found
@@ -101,7 +90,7 @@ def cuts(
     return []
 
 
-def _some(found: Sequence[Found], most: int, rng: Rng) -> list[Found]:
+def _some(found: Sequence[Thing], most: int, rng: Rng) -> list[Thing]:
     order = rng.permutation(len(found))
     return [found[int(n)] for n in order[:most]]
 
@@ -223,7 +212,7 @@ def _at_full_size(small: Mask, window: Box, size: tuple[int, int], rng: Rng) -> 
     return mask
 
 
-def _object(pixels: Pixels, chosen: Found, rng: Rng) -> Cut | None:
+def _object(pixels: Pixels, chosen: Thing, rng: Rng) -> Cut | None:
     """A detector's object, with the outline that the superpixels inside its box have."""
     height, width = pixels.shape[:2]
     bx, by, bw, bh = chosen.box

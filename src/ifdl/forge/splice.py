@@ -45,8 +45,8 @@ TRIES = 4
 CHOICE = 0.5  # how often there are two donors to choose from
 
 
-def forge(host: Material, donors: Donors, rng: Rng, objects: regions.Objects | None = None) -> Forgery | None:
-    """A splice of the host; `objects` may find objects in the donor. None if no donor gave a region that fits."""
+def forge(host: Material, donors: Donors, rng: Rng) -> Forgery | None:
+    """A splice of the host. None if no donor gave a region that fits."""
     if min(host.pixels.shape[:2]) < 32:
         return None
     for _ in range(TRIES):
@@ -55,7 +55,7 @@ def forge(host: Material, donors: Donors, rng: Rng, objects: regions.Objects | N
             donor = _nearer(host, donor, donors(rng))
         if min(donor.pixels.shape[:2]) < 32:
             continue
-        made = _splice(host, donor, rng, objects)
+        made = _splice(host, donor, rng)
         if made is not None:
             return made
     return None
@@ -67,11 +67,11 @@ def _nearer(host: Material, one: Material, other: Material) -> Material:
     return one if np.abs(looks[1] - looks[0]).sum() <= np.abs(looks[2] - looks[0]).sum() else other
 
 
-def _splice(host: Material, donor: Material, rng: Rng, objects: regions.Objects | None) -> Forgery | None:
+def _splice(host: Material, donor: Material, rng: Rng) -> Forgery | None:
     scene, own = Scene(host.pixels), Scene(donor.pixels)
-    drafts = _drafts(host, donor, scene, own, rng, objects)
+    drafts = _drafts(host, donor, scene, own, rng)
     if min((d.badness for d in drafts), default=np.inf) > BAD:
-        drafts += _drafts(host, donor, scene, own, rng, objects)
+        drafts += _drafts(host, donor, scene, own, rng)
     if not drafts:
         return None
     draft = min(drafts, key=lambda d: d.badness)
@@ -148,9 +148,7 @@ class Draft:
     badness: float
 
 
-def _drafts(
-    host: Material, donor: Material, scene: Scene, own: Scene, rng: Rng, objects: regions.Objects | None
-) -> list[Draft]:
+def _drafts(host: Material, donor: Material, scene: Scene, own: Scene, rng: Rng) -> list[Draft]:
     # From a donor that shows more than the host, things are reduced rather than enlarged.
     larger = 0.5 * np.log(donor.pixels.size / host.pixels.size)
     wanted_change = Change() if rng.random() < PLAIN else draw_change(rng, float(larger))
@@ -160,7 +158,7 @@ def _drafts(
         return []
     interpolation = str(rng.choice(list(_paste.INTERPOLATIONS)))
     made = []
-    for found in regions.cuts(donor.pixels, rng, share, DRAFTS, KINDS, objects):
+    for found in regions.cuts(donor.pixels, rng, share, DRAFTS, KINDS, donor.things):
         if _paste.detail(donor.pixels, found.mask) < _paste.FLAT and rng.random() > 0.1:
             continue  # a flat patch, often black or white, shows nothing
         change = _upright(wanted_change, found.mask)

@@ -218,6 +218,7 @@ def forge(
         list[str] | None, typer.Option(help="Which photographs of camera sets: train (default), calibrate, test.")
     ] = None,
     workers: Annotated[int, typer.Option(min=1, help="Processes; the result does not depend on it.")] = 2,
+    objects: Annotated[bool, typer.Option(help="Cut whole objects; needs `ifdl models fetch yolox_nano`.")] = False,
 ) -> None:
     """Make forgeries with exact masks and records, each with an untouched sibling."""
     from ifdl.data.manifest import Split
@@ -228,8 +229,8 @@ def forge(
         _refuse(f"--split takes {', '.join(known)}, not {', '.join(sorted(unknown))}")
     splits = tuple(Split(s) for s in split or [Split.TRAIN])
     try:
-        forging.run(forging.Order(sources, out, count, seed, recipe, size, splits, workers), _console())
-    except ValueError as error:
+        forging.run(forging.Order(sources, out, count, seed, recipe, size, splits, workers, objects), _console())
+    except (ValueError, ImportError, FileNotFoundError) as error:
         _refuse(str(error))
 
 

@@ -34,6 +34,7 @@ class Order:
     size: int | None = None
     splits: tuple[Split, ...] = (Split.TRAIN,)
     workers: int = 2
+    objects: bool = False
 
 
 def run(order: Order, console: Console) -> int:
@@ -48,6 +49,8 @@ def run(order: Order, console: Console) -> int:
     chosen = recipe.load(order.recipe)
     if order.size is not None:
         chosen = replace(chosen, size=(order.size, order.size))
+    if order.objects:
+        chosen = replace(chosen, objects=True)
     for folder in ("images", "masks"):
         (order.out / folder).mkdir(parents=True, exist_ok=True)
     about = {"recipe": asdict(chosen), "seed": order.seed, "sources": sorted({p.source for p in photographs})}
