@@ -113,14 +113,17 @@ def localiser() -> Any:
             self.up = nn.ModuleList(nn.Conv2d(a + b, b, 3, 1, 1) for a, b in ((96, 64), (64, 48), (48, 24)))
             self.last = nn.Conv2d(24, 1, 1)
 
-        def forward(self, x: Any) -> Any:
+        @torch.no_grad()
+        def see(self, x: Any) -> Any:
+            """Frozen tokens N×576×h×w of pictures whose sides are multiples of 16."""
+            seen = self.seeing(x, interpolate_pos_encoding=True, output_hidden_states=True).hidden_states
+            layers = torch.cat([F.layer_norm(seen[n][:, 1:].float(), (192,)) for n in (4, 8, 12)], 2)
+            return layers.transpose(1, 2).reshape(len(x), -1, x.shape[2] // 16, x.shape[3] // 16)
+
+        def forward(self, x: Any, seen: Any = None) -> Any:
             height, width = x.shape[2:]
             x = F.pad(x, (0, -width % 16, 0, -height % 16), mode="replicate")
-            rows, columns = x.shape[2] // 16, x.shape[3] // 16
-            with torch.no_grad():
-                seen = self.seeing(x, interpolate_pos_encoding=True, output_hidden_states=True).hidden_states
-            layers = torch.cat([F.layer_norm(seen[n][:, 1:], (192,)) for n in (4, 8, 12)], 2)
-            tokens = self.tokens(layers.transpose(1, 2).reshape(len(x), -1, rows, columns))
+            tokens = self.tokens(self.see(x) if seen is None else seen)
             residual = F.conv2d(x.mean(1, keepdim=True), self.filters, padding=1).mul(8).clamp(-3, 3)
             kept, y = [], torch.cat([x, residual], 1)
             for stage in self.down:
@@ -146,6 +149,7 @@ def train(out: Path, name: str, minutes: float, threads: int) -> None:
     rng, net = np.random.default_rng(SEED), localiser().to(memory_format=torch.channels_last)
     optimiser = torch.optim.AdamW([p for p in net.parameters() if p.requires_grad], RATE, weight_decay=1e-2)
     began, seen, losses = time.process_time(), 0, []
+    kept: dict[int, Any] = {}
     while True:
         done = (time.process_time() - began) / 60 / minutes
         if done >= 1:
@@ -156,16 +160,22 @@ def train(out: Path, name: str, minutes: float, threads: int) -> None:
         # One picture in four is an untouched sibling, so that silence is learnt too.
         own = [(sibling[n], masks[n] * 0) if k % 4 == 3 else (edited[n], masks[n]) for k, n in enumerate(rows)]
         x, y = np.stack([p for p, _ in own]), np.stack([m for _, m in own])
+        keys = [int(n) + (k % 4 == 3) * len(edited) for k, n in enumerate(rows)]
+        new = [k for k, key in enumerate(keys) if key not in kept]
+        if new:
+            with torch.autocast("cpu", torch.bfloat16):
+                seen = net.see(torch.from_numpy(x[new]).permute(0, 3, 1, 2).float() / 127.5 - 1)
+            kept.update({keys[k]: s.half() for k, s in zip(new, seen, strict=True)})
+        tokens = torch.stack([kept[key] for key in keys]).float()
         if rng.random() < 0.5:
-            x, y = x[:, :, ::-1], y[:, :, ::-1]
-        if rng.random() < 0.25:
-            x, y = x[:, ::-1], y[:, ::-1]
+            # Tokens of a mirrored picture are taken to be the mirrored tokens.
+            x, y, tokens = x[:, :, ::-1], y[:, :, ::-1], tokens.flip(3)
         net.train()
         net.seeing.eval()
         pictures = torch.from_numpy(np.ascontiguousarray(x)).permute(0, 3, 1, 2).float() / 127.5 - 1
         truth = torch.from_numpy(np.ascontiguousarray(y))[:, None].float()
         with torch.autocast("cpu", torch.bfloat16):
-            logits = net(pictures.contiguous(memory_format=torch.channels_last)).float()
+            logits = net(pictures.contiguous(memory_format=torch.channels_last), tokens).float()
         share = logits.sigmoid()
         dice = 1 - (2 * (share * truth).sum((1, 2, 3)) + 1) / ((share + truth).sum((1, 2, 3)) + 1)
         loss = F.binary_cross_entropy_with_logits(logits, truth) + 0.5 * dice[truth.flatten(1).any(1)].mean()
@@ -174,7 +184,7 @@ def train(out: Path, name: str, minutes: float, threads: int) -> None:
         torch.nn.utils.clip_grad_norm_(net.parameters(), 1.0)
         optimiser.step()
         seen += BATCH
-        losses.append(float(loss))
+        losses.append(float(loss.detach()))
     spent = round((time.process_time() - began) / 60, 1)
     row: dict[str, Any] = {"minutes": spent, "threads": threads, "samples_seen": seen, "pairs": len(edited)}
     row |= {"loss_first": float(np.mean(losses[:50])), "loss_last": float(np.mean(losses[-50:]))}

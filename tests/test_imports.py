@@ -13,13 +13,15 @@ ORDER = (
     {"evidence", "nets", "data"},
     {"experts", "forge", "trace", "ask", "explain"},
     {"report"},
+    {"verdict"},
     {"spine"},
     {"train", "evaluate"},
     {"serve"},
 )
 RANK = {room: rank for rank, rooms in enumerate(ORDER) for room in rooms}
-NEVER_TORCH = {"types", "signal", "intake", "evidence", "explain", "report", "spine"}
-NEIGHBOURS = {("forge", "data")}
+NEVER_TORCH = {"types", "signal", "intake", "evidence", "explain", "report", "verdict", "spine"}
+# Forged pictures are samples of data; training validates with the evaluator that everybody is measured by.
+NEIGHBOURS = {("forge", "data"), ("train", "evaluate")}
 
 
 def imports_of(path: Path) -> set[str]:

@@ -14,6 +14,7 @@ import ifdl
 from ifdl import evidence, spine
 from ifdl.report.json import to_json
 from ifdl.types import PROPOSITIONS, Coverage, Finding, Innocent, Question, Report, State, Word
+from ifdl.verdict import calibration
 from tests.photographs import SHARED
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -27,10 +28,6 @@ def splice() -> Report:
 
 def found(question: Question, state: State, clue: str = "a", **more: object) -> Finding:
     return Finding(clue, question, state, "It was measured.", id=f"{clue}.1", **more)  # type: ignore[arg-type]
-
-
-def fused(*findings: Finding, question: Question = Question.LOCAL_EDIT):  # type: ignore[no-untyped-def]
-    return spine.fuse(findings, ()).answer(question)
 
 
 def test_four_questions_each_with_a_proposition(splice: Report) -> None:
@@ -73,10 +70,36 @@ def test_json_is_the_same_twice_but_for_the_run_block(splice: Report) -> None:
 
 def test_every_test_has_a_coverage_row_and_a_reason(splice: Report) -> None:
     rows = {c.test: c for c in splice.verdict.coverage}
-    assert set(evidence.names()) | set(spine.PLANNED) == set(rows)
+    assert set(evidence.names()) | set(spine.PLANNED) | {"calibration"} == set(rows)
     for name in set(spine.PLANNED) - set(evidence.names()):
         assert (rows[name].state, rows[name].reason) == (State.NOT_RUN, "not part of this version")
     assert all(row.reason for row in rows.values())
+
+
+def test_calibration_is_named_with_its_file_and_photographs(splice: Report, tmp_path: Path) -> None:
+    row = next(c for c in splice.verdict.coverage if c.test == "calibration")
+    assert row.state == State.NO_TRACE_FOUND and row.questions == (Question.LOCAL_EDIT,)
+    assert "the shipped calibration (sha256 " in row.reason and "authentic photographs" in row.reason
+    assert len(splice.environment.weights["calibration"]) == 64
+    assert "ratio of about" in splice.verdict.answer("local_edit").cap
+    (tmp_path / "own.json").write_text("{}")
+    with pytest.raises(ValueError, match=r"own\.json: questions"):
+        ifdl.examine(EXAMPLES / "splice.jpg", calibration=tmp_path / "own.json")
+
+
+def test_a_calibration_of_ones_own_moves_the_word_and_the_pipeline(splice: Report, tmp_path: Path) -> None:
+    shipped = calibration.load()
+    assert shipped is not None
+    tables = shipped.calibration.questions[Question.LOCAL_EDIT]
+    level = replace(tables.pooled, table=calibration.Table((0.0,), (1.5,)), most=1.5, sources=300)
+    own = replace(shipped.calibration, questions={Question.LOCAL_EDIT: replace(tables, pooled=level, strata={})})
+    (tmp_path / "own.json").write_text(calibration.writing(own))
+    report = ifdl.examine(EXAMPLES / "splice.jpg", calibration=tmp_path / "own.json")
+    answer = report.verdict.answer("local_edit")
+    assert answer.word == Word.MODERATE and "300 authentic photographs" in answer.cap
+    assert report.environment.pipeline != splice.environment.pipeline
+    assert answer.log10_ratio == 1.5
+    assert any("support is moderate" in s.text for s in report.explanation.sentences)
 
 
 def test_leaving_a_test_out_is_said() -> None:
@@ -89,40 +112,6 @@ def test_leaving_a_test_out_is_said() -> None:
 def test_synthetic_origin_is_not_run_while_no_detector_exists(splice: Report) -> None:
     answer = splice.verdict.answer("synthetic_origin")
     assert (answer.state, answer.word) == (State.NOT_RUN, None)
-
-
-@pytest.mark.parametrize(
-    ("states", "expected"),
-    [
-        (["NO_TRACE_FOUND", "SUPPORTED"], "SUPPORTED"),
-        (["NO_TRACE_FOUND", "INCONCLUSIVE"], "INCONCLUSIVE"),
-        (["OUT_OF_DOMAIN", "NO_TRACE_FOUND"], "NO_TRACE_FOUND"),
-        (["FAILED", "OUT_OF_DOMAIN"], "OUT_OF_DOMAIN"),
-        (["FAILED"], "FAILED"),
-        ([], "NOT_RUN"),
-    ],
-)
-def test_fusion_of_states(states: list[str], expected: str) -> None:
-    findings = [found(Question.LOCAL_EDIT, State(s), clue=f"c{n}") for n, s in enumerate(states)]
-    assert fused(*findings).state == expected
-
-
-def test_two_clues_are_never_stronger_than_weak_without_calibration() -> None:
-    both = [found(Question.LOCAL_EDIT, State.SUPPORTED, clue=c, strength=1.0) for c in "ab"]
-    answer = fused(*both)
-    assert answer.word == Word.WEAK and "calibration" in answer.cap
-
-
-def test_a_fact_is_established_and_carries_no_ratio() -> None:
-    answer = fused(found(Question.CLAIMS, State.SUPPORTED, established=True), question=Question.CLAIMS)
-    assert answer.word == Word.ESTABLISHED and "not a probability" in answer.cap
-
-
-def test_experimental_findings_are_shown_and_count_for_nothing() -> None:
-    finding = found(Question.LOCAL_EDIT, State.SUPPORTED, experimental=True)
-    verdict = spine.fuse([finding], ())
-    assert verdict.answer(Question.LOCAL_EDIT).state == State.NOT_RUN
-    assert verdict.findings == (finding,) and verdict.regions == ()
 
 
 def test_experimental_flag_comes_from_the_card(monkeypatch: pytest.MonkeyPatch) -> None:

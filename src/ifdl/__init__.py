@@ -13,9 +13,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 __version__ = "0.1.0"
-__all__ = ["Limits", "examine", "examine_picture", "write"]
+__all__ = ["Limits", "examine", "examine_picture", "load", "write"]
 
 if TYPE_CHECKING:
+    from ifdl.experts import load
     from ifdl.intake import Limits
     from ifdl.report import write
     from ifdl.spine import examine, examine_picture
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 _HOMES = {
     "Limits": "ifdl.intake",
     "examine": "ifdl.spine",
+    "load": "ifdl.experts",
     "examine_picture": "ifdl.spine",
     "write": "ifdl.report",
 }

@@ -21,7 +21,6 @@ from ifdl import evidence, intake
 from ifdl.explain import grounded
 from ifdl.report.json import SCHEMA_VERSION
 from ifdl.types import (
-    Answer,
     Card,
     Coverage,
     Environment,
@@ -29,13 +28,13 @@ from ifdl.types import (
     Finding,
     Picture,
     Question,
-    Region,
     Report,
     Run,
     State,
-    Verdict,
-    Word,
 )
+from ifdl.verdict import calibration as calibrations
+from ifdl.verdict.fuse import PRECEDENCE, Scale, coverage_of, fuse
+from ifdl.verdict.strata import stratum_of
 
 # Tests the house has a room for and this version has not built: they are listed, never passed over.
 PLANNED: dict[str, tuple[str, tuple[Question, ...]]] = {
@@ -48,8 +47,8 @@ PLANNED: dict[str, tuple[str, tuple[Question, ...]]] = {
     "resampling": ("Resampling traces", (Question.LOCAL_EDIT,)),
     "thumbnail": ("Embedded thumbnail", (Question.CLAIMS,)),
     "expert": ("Learned expert", (Question.LOCAL_EDIT, Question.SYNTHETIC_ORIGIN)),
-    "calibration": ("Calibrated likelihood ratios", tuple(Question)),
 }
+CALIBRATION = "Calibrated likelihood ratios"
 NOT_CLAIMED = (
     "who changed the picture, when, why, or with which program",
     "whether the scene happened as shown, or where and when it was taken",
@@ -57,22 +56,6 @@ NOT_CLAIMED = (
     "that a file without traces was never changed",
     "any probability that the picture is real or false",
 )
-# The strongest thing that can be said of a question, or of a test, first.
-PRECEDENCE = (
-    State.SUPPORTED,
-    State.INCONCLUSIVE,
-    State.NO_TRACE_FOUND,
-    State.OUT_OF_DOMAIN,
-    State.FAILED,
-    State.NOT_RUN,
-)
-SILENCE = {
-    Question.HISTORY: "That does not mean that nothing was done.",
-    Question.LOCAL_EDIT: "That does not mean that nothing was done.",
-    Question.SYNTHETIC_ORIGIN: "That does not mean that no generator was used.",
-    Question.CLAIMS: "Statements that agree can still be untrue.",
-}
-UNCALIBRATED = "no calibration file: a test above its threshold counts as weak, and no stronger word is used"
 LIBRARIES = ("numpy", "scipy", "opencv-python-headless", "pillow", "simplejpeg", "pydantic", "c2pa-python")
 
 
@@ -83,16 +66,20 @@ def examine(
     clues: Iterable[str] | None = None,
     name: str | None = None,
     progress: Callable[[str], None] = lambda step: None,
+    calibration: Path | None = None,
 ) -> Report:
     """Examine one picture file, or its bytes, and answer the four questions.
 
-    `clues` restricts the tests by name; `progress` is told each step as it begins. The file is decoded
-    in a child process under `limits`. Raises `ifdl.intake.IntakeError` if it cannot be.
+    `clues` restricts the tests by name; `progress` is told each step as it begins; `calibration` is a file
+    of one's own, by default the shipped one. The picture is decoded in a child process under `limits`.
+    Raises `ifdl.intake.IntakeError` if it cannot be, ValueError for a calibration file that is not one.
     """
+    calibrations.load(calibration)  # a wrong one is said before any work
     progress("intake")
     began = time.perf_counter()
     picture = intake.load(source, limits, name=name)
-    return examine_picture(picture, clues=clues, progress=progress, seconds={"intake": time.perf_counter() - began})
+    seconds = {"intake": time.perf_counter() - began}
+    return examine_picture(picture, clues=clues, progress=progress, seconds=seconds, calibration=calibration)
 
 
 def examine_picture(
@@ -101,8 +88,10 @@ def examine_picture(
     clues: Iterable[str] | None = None,
     progress: Callable[[str], None] = lambda step: None,
     seconds: dict[str, float] | None = None,
+    calibration: Path | None = None,
 ) -> Report:
     """The same for a picture that is decoded already."""
+    loaded = calibrations.load(calibration)
     started = datetime.now(UTC)
     spent = dict(seconds or {})
     chosen = evidence.names() if clues is None else tuple(dict.fromkeys(clues))
@@ -113,7 +102,9 @@ def examine_picture(
         began = time.perf_counter()
         findings += _numbered(evidence.run(clue, picture), cards[clue])
         spent[clue] = time.perf_counter() - began
-    verdict = fuse(findings, coverage(findings, cards, chosen))
+    versions = {clue: card.version for clue, card in cards.items()}
+    scale = Scale(loaded, str(stratum_of(picture)), versions) if loaded else None
+    verdict = fuse(findings, coverage(findings, cards, chosen, scale), scale)
     progress("report")
     explanation = grounded.explain(picture, verdict)
     spent["total"] = sum(spent.values())
@@ -122,7 +113,7 @@ def examine_picture(
         item=picture.item,
         verdict=verdict,
         explanation=explanation,
-        environment=environment({clue: cards[clue].version for clue in chosen}),
+        environment=environment({clue: cards[clue].version for clue in chosen}, calibration),
         not_claimed=NOT_CLAIMED,
         redacted=False,
         run=Run(started.isoformat(timespec="seconds"), spent, custody(picture, findings, started)),
@@ -130,62 +121,9 @@ def examine_picture(
     )
 
 
-def fuse(findings: Sequence[Finding], covered: Sequence[Coverage]) -> Verdict:
-    """Four answers from all findings. Experimental findings are kept in the report and count for nothing."""
-    counted = [f for f in findings if not f.experimental]
-    answers = tuple(_answer(question, [f for f in counted if f.question == question], covered) for question in Question)
-    regions: dict[str, Region] = {
-        r.id: r for f in counted if f.question == Question.LOCAL_EDIT and f.state == State.SUPPORTED for r in f.regions
-    }
-    return Verdict(answers, tuple(regions.values()), tuple(covered), tuple(findings))
-
-
-def _answer(question: Question, findings: list[Finding], covered: Sequence[Coverage]) -> Answer:
-    state = next((s for s in PRECEDENCE if any(f.state == s for f in findings)), State.NOT_RUN)
-    # A statement that a program wrote into the file answers on its own; pixels do not contradict it.
-    holding = [f for f in findings if f.state == state]
-    word = cap = None
-    if state == State.SUPPORTED:
-        facts = any(f.established for f in holding)
-        word = Word.ESTABLISHED if facts else Word.WEAK
-        cap = "a fact about the file, not a probability" if facts else UNCALIBRATED
-    idle = [c for c in covered if question in c.questions and c.state == State.NOT_RUN and c.test != "calibration"]
-    return Answer(
-        question,
-        state,
-        word,
-        _summary(question, state, holding, len(idle)),
-        cap or "",
-        tuple(f.id for f in (holding if state != State.NOT_RUN else [])),
-        tuple(r.id for f in holding for r in f.regions) if state == State.SUPPORTED else (),
-    )
-
-
-def _summary(question: Question, state: State, holding: list[Finding], idle: int) -> str:
-    """One line for the first screen."""
-    ran = f"{len(holding)} {'test' if len(holding) == 1 else 'tests'}"
-    unrun = f"; {idle} more did not run" if idle else ""
-    if state in (State.SUPPORTED, State.INCONCLUSIVE):
-        lead = max(holding, key=lambda f: (f.established, f.strength))
-        place = f" Where: {grounded.where(lead.regions[0])}." if lead.regions else ""
-        others = len(lead.regions) - 1
-        if others > 0:
-            place = place[:-1] + f", and {others} more {'place' if others == 1 else 'places'}."
-        agree = f" {len(holding) - 1} more below." if len(holding) > 1 else ""
-        return lead.sentence + place + agree
-    if state == State.NO_TRACE_FOUND:
-        return f"{ran} ran and found nothing above threshold{unrun}. {SILENCE[question]}"
-    if state == State.OUT_OF_DOMAIN:
-        said = holding[0].sentence if len(holding) == 1 else f"{ran} looked and cannot judge this kind of file."
-        return said + (f" {idle} more did not run." if idle else "")
-    if state == State.FAILED:
-        return f"{ran} failed{unrun}; nothing can be said."
-    if question == Question.SYNTHETIC_ORIGIN:
-        return f"No detector of generated pictures is part of this version, and the file names no generator{unrun}."
-    return f"No test for this question ran{unrun}."
-
-
-def coverage(findings: Sequence[Finding], cards: dict[str, Card], chosen: Sequence[str]) -> tuple[Coverage, ...]:
+def coverage(
+    findings: Sequence[Finding], cards: dict[str, Card], chosen: Sequence[str], scale: Scale | None = None
+) -> tuple[Coverage, ...]:
     """One row for every test, run or not, so that silence is never taken for a result."""
     rows = []
     for clue, card in cards.items():
@@ -202,16 +140,24 @@ def coverage(findings: Sequence[Finding], cards: dict[str, Card], chosen: Sequen
     for test, (title, questions) in PLANNED.items():
         if test not in cards:
             rows.append(Coverage(test, title, questions, State.NOT_RUN, "not part of this version"))
-    return tuple(rows)
+    return (*rows, coverage_of(scale, findings, CALIBRATION))
 
 
-def environment(clues: dict[str, str]) -> Environment:
-    """Versions of everything that can move a number, and one hash over them."""
+def environment(clues: dict[str, str], calibration: Path | None = None) -> Environment:
+    """Versions of everything that can move a number or a word, and one hash over them."""
+    loaded = calibrations.load(calibration)
+    weights = {"calibration": loaded.sha256} if loaded else {}
     libraries = {name: version(name) for name in LIBRARIES}
-    parts = {"ifdl": ifdl.__version__, "clues": clues, "libraries": libraries, "schema": SCHEMA_VERSION}
+    parts = {
+        "ifdl": ifdl.__version__,
+        "clues": clues,
+        "libraries": libraries,
+        "schema": SCHEMA_VERSION,
+        "weights": weights,
+    }
     pipeline = hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
     python = f"{platform.python_version()} on {platform.system()} {platform.machine()}"
-    return Environment(ifdl.__version__, python, libraries, clues, {}, pipeline)
+    return Environment(ifdl.__version__, python, libraries, clues, weights, pipeline)
 
 
 def custody(picture: Picture, findings: Sequence[Finding], started: datetime) -> tuple[Event, ...]:

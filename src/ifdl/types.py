@@ -351,7 +351,10 @@ class Prediction:
 
 @dataclass(frozen=True)
 class Answer:
-    """The answer to one question: `state` and, if SUPPORTED, a graded `word` and why it is not stronger."""
+    """The answer to one question: `state` and, if SUPPORTED, a graded `word` and why it is not stronger.
+
+    `log10_ratio` is the calibrated, capped likelihood ratio of everything that ran, None without calibration.
+    """
 
     question: Question
     state: State
@@ -360,6 +363,7 @@ class Answer:
     cap: str = ""
     findings: tuple[str, ...] = ()
     regions: tuple[str, ...] = ()
+    log10_ratio: float | None = None
 
     @property
     def proposition(self) -> str:

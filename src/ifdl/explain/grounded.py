@@ -24,6 +24,10 @@ WHY = {
     Question.SYNTHETIC_ORIGIN: "If it holds, at least part of the picture was computed rather than photographed.",
     Question.CLAIMS: "Where a file contradicts itself, what it says about time, place or camera needs another source.",
 }
+CALIBRATED = (
+    "on photographs whose truth is known, findings like these allow no stronger word. The ratio and its limit stand "
+    "beside the answer."
+)
 COVERAGE = "coverage."
 
 
@@ -38,12 +42,17 @@ def explain(picture: Picture, verdict: Verdict) -> Explanation:
             sentences.append(_say(WHY[answer.question], named, question=answer.question, kind="why"))
             if not any(f.established for f in named):
                 text = "This support is weak: the test passed its threshold, but what that is worth is not calibrated."
+                if answer.log10_ratio is not None:
+                    text = f"This support is {answer.word}: {CALIBRATED}"
                 sentences.append(_say(text, named, question=answer.question, kind="limit"))
             sentences += _innocent(named, answer.question)
         elif answer.state == State.INCONCLUSIVE:
             for finding in named:
                 text = f"On {SUBJECT[answer.question]} the measurements stay inconclusive: {_lower(finding.sentence)}"
                 sentences.append(_say(text, [finding], question=answer.question))
+            if answer.cap:  # above its own threshold, and not borne out
+                text = "The threshold was passed, but on photographs whose truth is known that is worth too little."
+                sentences.append(_say(text, named, question=answer.question, kind="limit"))
         elif answer.state == State.NO_TRACE_FOUND:
             tests = _titles(verdict, (f.clue for f in named))
             text = f"On {SUBJECT[answer.question]}, nothing was found by: {tests}. A careful change can leave no trace."

@@ -65,6 +65,7 @@ def cuts(
     most: int = 3,
     kinds: dict[str, float] | None = None,
     things: Sequence[Thing] = (),
+    usual: tuple[float, float] = USUAL,
 ) -> list[Cut]:
     """One to `most` regions to choose from, of one kind; segments are of one window, so that more cost little more."""
     size = pixels.shape[:2]
@@ -79,7 +80,7 @@ def cuts(
     names, chances = list(weights), np.array(list(weights.values()), float)
     for _ in range(TRIES):
         kind = names[int(rng.choice(len(names), p=chances / chances.sum()))]
-        target = draw_share(rng, share)
+        target = draw_share(rng, share, usual)
         if kind == "segment":
             masks = _segments(pixels, target, most, rng)
         else:
@@ -95,9 +96,9 @@ def _some(found: Sequence[Thing], most: int, rng: Rng) -> list[Thing]:
     return [found[int(n)] for n in order[:most]]
 
 
-def draw_share(rng: Rng, share: tuple[float, float]) -> float:
-    """A share between the limits: log-uniform, more often than not within `USUAL`."""
-    low, high = max(share[0], USUAL[0]), min(share[1], USUAL[1])
+def draw_share(rng: Rng, share: tuple[float, float], usual: tuple[float, float] = USUAL) -> float:
+    """A share between the limits: log-uniform, more often than not within the `usual` ones."""
+    low, high = max(share[0], usual[0]), min(share[1], usual[1])
     if low >= high or rng.random() < 0.35:
         low, high = share
     return float(np.exp(rng.uniform(np.log(low), np.log(high))))

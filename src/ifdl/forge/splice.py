@@ -37,6 +37,8 @@ SHARE = (0.003, 0.5)
 KINDS = {"segment": 0.76, "contour": 0.08, "blob": 0.04, "polygon": 0.03, "box": 0.04, "thin": 0.02, "parts": 0.03}
 THINGS = ("segment", "object")
 PLAIN = 0.4  # share of splices not scaled or turned; most of them are carried over pixel for pixel
+USUAL = (0.03, 0.4)  # shares of most regions: things brought in are often the subject of the picture
+CARELESS = 0.35  # share of splices by a hand that takes the first place and matches nothing
 DRAFTS = 3  # regions tried of one donor; the one that fits its place best is taken
 BAD = 6.0  # drafts that fit worse are all set aside once
 SHIFT = np.array([50.0, 20.0, 20.0])  # most that a colour match moves L, a and b
@@ -51,11 +53,12 @@ def forge(host: Material, donors: Donors, rng: Rng) -> Forgery | None:
         return None
     for _ in range(TRIES):
         donor = donors(rng)
-        if rng.random() < CHOICE:
+        careless = bool(rng.random() < CARELESS)
+        if not careless and rng.random() < CHOICE:
             donor = _nearer(host, donor, donors(rng))
         if min(donor.pixels.shape[:2]) < 32:
             continue
-        made = _splice(host, donor, rng)
+        made = _splice(host, donor, rng, careless)
         if made is not None:
             return made
     return None
@@ -67,14 +70,14 @@ def _nearer(host: Material, one: Material, other: Material) -> Material:
     return one if np.abs(looks[1] - looks[0]).sum() <= np.abs(looks[2] - looks[0]).sum() else other
 
 
-def _splice(host: Material, donor: Material, rng: Rng) -> Forgery | None:
+def _splice(host: Material, donor: Material, rng: Rng, careless: bool) -> Forgery | None:
     scene, own = Scene(host.pixels), Scene(donor.pixels)
-    drafts = _drafts(host, donor, scene, own, rng)
-    if min((d.badness for d in drafts), default=np.inf) > BAD:
+    drafts = _drafts(host, donor, scene, own, rng, careless)
+    if not careless and min((d.badness for d in drafts), default=np.inf) > BAD:
         drafts += _drafts(host, donor, scene, own, rng)
     if not drafts:
         return None
-    draft = min(drafts, key=lambda d: d.badness)
+    draft = drafts[int(rng.integers(len(drafts)))] if careless else min(drafts, key=lambda d: d.badness)
     found, piece, change, corner = draft.found, draft.piece, draft.change, draft.corner
     source, target = box_of(found.mask), _moved(box_of(piece.mask), corner)
     wanted, there = draft.wanted, scene.around(_paste.boxes_of(target))[0]
@@ -85,7 +88,11 @@ def _splice(host: Material, donor: Material, rng: Rng) -> Forgery | None:
     if plain and host.grid is not None and piece.grid is not None:
         corner, aligned = _snap(corner, piece, host, bool(rng.random() < ALIGNED))
 
-    matched = 0.0 if plain or rng.random() > (0.5 if apart < 45 else 0.85) else round(float(rng.uniform(0.4, 1.0)), 2)
+    matched = (
+        0.0
+        if plain or careless or rng.random() > (0.5 if apart < 45 else 0.85)
+        else round(float(rng.uniform(0.4, 1.0)), 2)
+    )
     brightness = 1.0 if plain or rng.random() > 0.25 else round(float(np.exp(rng.normal(0, 0.12))), 3)
     pixels = recoloured(piece.pixels, there - wanted, matched, brightness)
     grey = _is_grey(host.pixels) and not _is_grey(pixels)
@@ -93,7 +100,7 @@ def _splice(host: Material, donor: Material, rng: Rng) -> Forgery | None:
         pixels = np.repeat(cv2.cvtColor(np.ascontiguousarray(pixels), cv2.COLOR_RGB2GRAY)[:, :, None], 3, axis=2)
     feather = regions.draw_feather(piece.mask, rng, hard=0.4 if plain else 0.15)
     blend = "opacity" if feather else "hard"
-    if not plain and rng.random() < 0.3 and apart < 80:
+    if not plain and not careless and rng.random() < 0.3 and apart < 80:
         cloned = _paste.poisson(host.pixels, pixels, piece.mask, corner)
         if cloned is not None:
             pixels, blend = cloned, "Poisson"
@@ -115,6 +122,7 @@ def _splice(host: Material, donor: Material, rng: Rng) -> Forgery | None:
         "feather": feather,
         "colour_match": matched,
         "brightness": brightness,
+        "careless": careless,
     }
     if change.resampled:
         parameters["interpolation"] = draft.interpolation
@@ -148,7 +156,7 @@ class Draft:
     badness: float
 
 
-def _drafts(host: Material, donor: Material, scene: Scene, own: Scene, rng: Rng) -> list[Draft]:
+def _drafts(host: Material, donor: Material, scene: Scene, own: Scene, rng: Rng, careless: bool = False) -> list[Draft]:
     # From a donor that shows more than the host, things are reduced rather than enlarged.
     larger = 0.5 * np.log(donor.pixels.size / host.pixels.size)
     wanted_change = Change() if rng.random() < PLAIN else draw_change(rng, float(larger))
@@ -158,7 +166,7 @@ def _drafts(host: Material, donor: Material, scene: Scene, own: Scene, rng: Rng)
         return []
     interpolation = str(rng.choice(list(_paste.INTERPOLATIONS)))
     made = []
-    for found in regions.cuts(donor.pixels, rng, share, DRAFTS, KINDS, donor.things):
+    for found in regions.cuts(donor.pixels, rng, share, DRAFTS, KINDS, donor.things, USUAL):
         if _paste.detail(donor.pixels, found.mask) < _paste.FLAT and rng.random() > 0.1:
             continue  # a flat patch, often black or white, shows nothing
         change = _upright(wanted_change, found.mask)
@@ -172,7 +180,7 @@ def _drafts(host: Material, donor: Material, scene: Scene, own: Scene, rng: Rng)
         looks = (own.around, own.inside) if found.kind in THINGS else (own.inside,)
         for look in looks:
             wanted = look(_paste.boxes_of(box))[0]
-            spot = _paste.place(scene, piece, wanted, middle, rng)
+            spot = _paste.place(scene, piece, wanted, middle, rng, tries=2 if careless else 40)
             if spot is not None:
                 made.append(Draft(found, piece, change, interpolation, spot[0], wanted, spot[1]))
     return made

@@ -10,7 +10,6 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-TINY = {"hidden_size": 192, "num_hidden_layers": 12, "num_attention_heads": 3, "intermediate_size": 768}
 # timm's name of a part of a block → transformers' name; timm keeps query, key and value in one matrix.
 PARTS = {
     "norm1": "layernorm_before",
@@ -25,7 +24,15 @@ def vit_tiny(weights: Path | None = None) -> Any:
     """A transformers ViTModel of ViT-Tiny/16 at 224; random without `weights`, a safetensors file with timm's keys."""
     from transformers import ViTConfig, ViTModel
 
-    config = ViTConfig(**TINY, image_size=224, patch_size=16, layer_norm_eps=1e-6)
+    config = ViTConfig(
+        hidden_size=192,
+        num_hidden_layers=12,
+        num_attention_heads=3,
+        intermediate_size=768,
+        image_size=224,
+        patch_size=16,
+        layer_norm_eps=1e-6,
+    )
     model = ViTModel(config, add_pooling_layer=False)
     if weights is not None:
         from safetensors.torch import load_file

@@ -23,7 +23,7 @@ from ifdl.report import overlay, parts, words
 from ifdl.report.json import rounded
 from ifdl.report.redact import redacted
 from ifdl.signal.orientation import NAMES, to_display
-from ifdl.types import PROPOSITIONS, Card, Event, Finding, Number, Question, Region, Report, Sentence, State, Word
+from ifdl.types import PROPOSITIONS, Card, Event, Finding, Number, Question, Region, Report, Sentence, State
 
 PREVIEW = 1600
 HEAT_PREVIEW = 1000
@@ -73,7 +73,7 @@ def _view(report: Report) -> dict[str, Any]:
         "tally": Counter(c.state for c in verdict.coverage),
         "cards": cards,
         "titles": titles,
-        "calibrated": any(a.word not in (None, Word.WEAK, Word.ESTABLISHED) for a in verdict.answers),
+        "calibrated": "calibration" in report.environment.weights,
         "broken_at": chain_break(report.run.custody),
         "STATES": words.STATES,
         "MEANINGS": words.MEANINGS,

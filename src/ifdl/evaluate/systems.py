@@ -1,0 +1,294 @@
+"""What can be evaluated: a clue, the fused verdict, an expert, saved maps, or a stranger's command.
+
+Each is a callable from a picture to an `Output`, with an identity by which predictions are cached. Higher
+scores mean "more likely edited". Maps are on the stored pixels, however they were computed.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import shlex
+import subprocess
+import tempfile
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass, field
+from functools import cache
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+import ifdl
+from ifdl import evidence, experts, spine
+from ifdl.evaluate import maps
+from ifdl.signal import rle
+from ifdl.types import Finding, Map, Picture, Question, Region, State
+from ifdl.verdict.fuse import PRECEDENCE
+
+# Rooms whose code can move a clue's or the verdict's numbers, beside its stated version.
+ROOMS = ("signal", "intake", "evidence", "nets", "experts", "verdict", "weights")
+SAID = {"authentic": State.NO_TRACE_FOUND, "edited": State.SUPPORTED, "synthetic": State.NO_TRACE_FOUND}
+
+
+class SystemFailed(RuntimeError):
+    """A system could not answer for one picture; the message says why."""
+
+
+@dataclass(frozen=True, eq=False)
+class Output:
+    """What a system said of one picture.
+
+    `heat` may be None where it has no map. `marked` bool H×W are the pixels it marks itself; None leaves
+    that to a threshold on the map. `score` is of the whole picture; `state` its answer to whether some
+    region has another origin; `said` the class it names, None if it names none. `parts` are the outputs of
+    the clues that a verdict rests on, so that they need not run again to be scored alone.
+    """
+
+    state: State
+    score: float | None = None
+    heat: Map | None = None
+    marked: NDArray[np.bool_] | None = None
+    said: str | None = None
+    probabilities: dict[str, float] = field(default_factory=dict)
+    reason: str = ""
+    parts: dict[str, Output] = field(default_factory=dict)
+
+
+class System(Protocol):
+    """A named system. `threshold` (0-1) is its shipped one, None where it marks regions itself."""
+
+    name: str
+    kind: str
+    version: str
+    weights_sha256: str
+    threshold: float | None
+    identity: str
+
+    def __call__(self, picture: Picture) -> Output:
+        """Raises SystemFailed for a picture it cannot answer for."""
+
+
+@dataclass(frozen=True)
+class Named:
+    """A system made of a function and what has to be known about it."""
+
+    name: str
+    kind: str
+    version: str
+    identity: str
+    run: Callable[[Picture], Output]
+    threshold: float | None = None
+    weights_sha256: str = ""
+
+    def __call__(self, picture: Picture) -> Output:
+        return self.run(picture)
+
+
+@dataclass(frozen=True)
+class Spec:
+    """What to build a system from; plain words, so that worker processes can each build their own.
+
+    `kind` is clue, verdict, expert, maps or command; `what` its name, folder or command line.
+    """
+
+    kind: str
+    what: str = ""
+    threshold: float = 0.5
+    scores: str | None = None
+    name: str | None = None
+
+    def build(self) -> Named:
+        """The system. Raises KeyError, ValueError or FileNotFoundError that says what is wrong."""
+        if self.kind == "clue":
+            return clue(self.what)
+        if self.kind == "verdict":
+            return verdict()
+        if self.kind == "expert":
+            return expert(self.what)
+        if self.kind == "maps":
+            scores = Path(self.scores) if self.scores else None
+            return saved(Path(self.what), self.threshold, scores, self.name)
+        if self.kind == "command":
+            return command(self.what, self.threshold, name=self.name)
+        raise ValueError(f"{self.kind!r} is no kind of system")
+
+
+# ---------------------------------------------------------------- ours
+
+
+def clue(name: str) -> Named:
+    """One clue's finding on local edits. Raises KeyError for an unknown clue, ValueError for one without such a say."""
+    card = evidence.load(name).CARD
+    if Question.LOCAL_EDIT not in card.questions:
+        raise ValueError(f"{name} does not answer whether a region was edited, so there is nothing to score")
+
+    def run(picture: Picture) -> Output:
+        return _of_findings([f for f in evidence.run(name, picture) if f.question == Question.LOCAL_EDIT], picture)
+
+    return Named(name, "clue", card.version, _identity("clue", name, card.version, code()), run)
+
+
+def verdict() -> Named:
+    """The fused answer on local edits, as `ifdl examine` gives it."""
+
+    def run(picture: Picture) -> Output:
+        found = spine.examine_picture(picture).verdict
+        answer = found.answer(Question.LOCAL_EDIT)
+        own = [f for f in found.findings if f.question == Question.LOCAL_EDIT and not f.experimental]
+        fused = _of_findings(own, picture)
+        marked = _marks(found.regions if answer.state == State.SUPPORTED else (), picture)
+        parts = {}
+        for name in dict.fromkeys(f.clue for f in own):
+            with suppress(SystemFailed):
+                parts[name] = _of_findings([f for f in own if f.clue == name], picture)
+        score = fused.score if answer.log10_ratio is None else answer.log10_ratio
+        return Output(answer.state, score, fused.heat, marked, reason=answer.sentence, parts=parts)
+
+    return Named("verdict", "verdict", ifdl.__version__, _identity("verdict", ifdl.__version__, code()), run)
+
+
+def expert(name: str) -> Named:
+    """A trained expert; its score is the larger of its class probabilities other than authentic."""
+    chosen = experts.load(name)
+
+    def run(picture: Picture) -> Output:
+        prediction = chosen.predict(picture)
+        shares = prediction.probabilities
+        said = max(shares, key=lambda k: shares[k]) if shares else None
+        score = 1 - shares["authentic"] if "authentic" in shares else maps.score(prediction.heat.values)
+        edited = said == "edited" if said else score >= chosen.THRESHOLD
+        return Output(SAID["edited" if edited else "authentic"], score, prediction.heat, None, said, dict(shares))
+
+    weights = chosen.weights_sha256
+    identity = _identity("expert", name, chosen.CARD.version, weights, code())
+    return Named(name, "expert", chosen.CARD.version, identity, run, chosen.THRESHOLD, weights)
+
+
+def _of_findings(findings: list[Finding], picture: Picture) -> Output:
+    """Findings of one question as one output; the map is the highest of all, those above threshold above the others."""
+    if not findings:
+        return Output(State.NOT_RUN, reason="no clue had a say")
+    state = next(s for s in PRECEDENCE if any(f.state == s for f in findings))
+    if state == State.FAILED:
+        raise SystemFailed("; ".join(f.sentence for f in findings if f.state == state))
+    size = (picture.height, picture.width)
+    levels = np.zeros(size, np.uint16)
+    for finding in findings:
+        if finding.map is not None:
+            own = finding.map.at_full_size()
+            # A clue below its threshold may order pixels, but never outbid one above it.
+            levels = np.maximum(levels, own // 2 + (32768 if finding.state == State.SUPPORTED else 0) * (own > 0))
+    held = [f for f in findings if f.state == State.SUPPORTED]
+    marked = _marks(tuple(r for f in held for r in f.regions), picture)
+    if not any(f.map is not None for f in findings):
+        levels = marked.astype(np.uint16) * 65535
+    said = max(findings, key=lambda f: (f.state == state, f.strength))
+    heat = Map(levels.astype(np.uint16), size)
+    return Output(state, max(f.strength for f in findings), heat, marked, reason=said.sentence)
+
+
+def _marks(regions: tuple[Region, ...], picture: Picture) -> NDArray[np.bool_]:
+    marked = np.zeros((picture.height, picture.width), bool)
+    for region in regions:
+        if region.mask is not None:
+            marked |= rle.decode(region.mask)
+        else:
+            x, y, wide, high = region.box
+            marked[y : y + high, x : x + wide] = True
+    return marked
+
+
+# ---------------------------------------------------------------- strangers'
+
+
+def saved(folder: Path, threshold: float = 0.5, scores: Path | None = None, name: str | None = None) -> Named:
+    """Maps saved by anybody, found by the picture's name without extension: npy, npz or png.
+
+    `scores` is a JSON object from picture name to score; without it a map's score is the mean of its
+    highest two per cent. Raises FileNotFoundError for a missing folder.
+    """
+    if not folder.is_dir():
+        raise FileNotFoundError(f"there is no folder of maps at {folder}")
+    given = json.loads(scores.read_text(encoding="utf-8")) if scores else {}
+    found = maps.index(folder)
+
+    def run(picture: Picture) -> Output:
+        stem = Path(picture.item.name).stem
+        path = found.get(stem)
+        if path is None:
+            raise SystemFailed(f"{folder} holds no map called {stem}.npy, .npz or .png")
+        return _of_map(path, picture, threshold, given.get(picture.item.name, given.get(stem)))
+
+    own = name or folder.name
+    stamp = [(p.name, p.stat().st_size, p.stat().st_mtime_ns) for p in sorted(found.values())]
+    return Named(own, "maps", "", _identity("maps", str(folder.resolve()), stamp), run, threshold)
+
+
+def command(line: str, threshold: float = 0.5, seconds: float = 600.0, name: str | None = None) -> Named:
+    """A program run once a picture, without a shell: "python infer.py {image} {out}".
+
+    It is given a file to read and a folder to write into: one map (npy, npz, png), and, if it likes, a
+    `score.json` with "score" (0-1) and "class". Raises ValueError for a line without both places.
+    """
+    words = shlex.split(line)
+    if not any("{image}" in w for w in words) or not any("{out}" in w for w in words):
+        raise ValueError('a command needs both places: --command "python infer.py {image} {out}"')
+
+    def run(picture: Picture) -> Output:
+        with tempfile.TemporaryDirectory(prefix="ifdl-") as place:
+            image, out = Path(place) / "in" / (Path(picture.item.name).name or "picture"), Path(place) / "out"
+            image.parent.mkdir()
+            out.mkdir()
+            image.write_bytes(picture.data)
+            filled = [w.replace("{image}", str(image)).replace("{out}", str(out)) for w in words]
+            try:
+                done = subprocess.run(filled, capture_output=True, timeout=seconds, check=False)
+            except subprocess.TimeoutExpired as error:
+                raise SystemFailed(f"the command took longer than {seconds:g} s") from error
+            except OSError as error:
+                raise SystemFailed(f"the command did not start: {error}") from error
+            if done.returncode:
+                last = done.stderr.decode(errors="replace").strip().splitlines()[-1:] or ["it wrote no message"]
+                raise SystemFailed(f"the command ended with code {done.returncode}: {last[0][:300]}")
+            written = sorted(maps.index(out).values())
+            if len(written) != 1:
+                raise SystemFailed(f"the command wrote {len(written)} maps; one .npy, .npz or .png is expected")
+            about = out / "score.json"
+            said = json.loads(about.read_text(encoding="utf-8")) if about.is_file() else {}
+            return _of_map(written[0], picture, threshold, said.get("score"), said.get("class"))
+
+    return Named(name or Path(words[0]).name, "command", "", _identity("command", line), run, threshold)
+
+
+def _of_map(path: Path, picture: Picture, threshold: float, score: float | None, said: str | None = None) -> Output:
+    size = (picture.height, picture.width)
+    try:
+        levels = maps.read(path)
+    except ValueError as error:
+        raise SystemFailed(str(error)) from error
+    if levels.shape != size:
+        raise SystemFailed(f"{path.name} is {levels.shape[1]}×{levels.shape[0]}, the picture {size[1]}×{size[0]}")
+    value = maps.score(levels) if score is None else float(score)
+    state = SAID[said] if said in SAID else SAID["edited" if value >= threshold else "authentic"]
+    return Output(state, value, Map(levels, size), None, said)
+
+
+# ---------------------------------------------------------------- identity
+
+
+def _identity(*parts: object) -> str:
+    return hashlib.sha256(json.dumps(parts, default=str).encode()).hexdigest()
+
+
+@cache
+def code() -> str:
+    """Hash of all code that our own systems run, so that no prediction outlives the code that made it."""
+    root = Path(ifdl.__file__).parent
+    found = sorted(p for room in ROOMS for p in (root / room).rglob("*") if p.suffix in (".py", ".json", ".onnx"))
+    digest = hashlib.sha256()
+    for path in (*found, root / "spine.py"):
+        digest.update(path.relative_to(root).as_posix().encode() + b"\0" + path.read_bytes())
+    return digest.hexdigest()

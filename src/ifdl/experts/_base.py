@@ -1,0 +1,58 @@
+"""What every expert is: numpy before and after, a network in between, on ONNX Runtime where weights are shipped so.
+
+A module of this room offers `CARD`, `build(weights=None) -> Expert` and `tiny() -> Expert`, a random tiny
+configuration for tests. It imports without torch.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ifdl import intake
+from ifdl.types import Card, Picture, Prediction
+
+Arrays = dict[str, NDArray[np.float32]]
+
+
+class Expert(ABC):
+    """One trained system. Pictures go in as they are stored; maps come back in stored pixels."""
+
+    CARD: Card
+    THRESHOLD: float = 0.5
+    weights_sha256: str = ""
+
+    @abstractmethod
+    def prepare(self, pixels: NDArray[np.uint8]) -> Arrays:
+        """Inputs of the network for one picture or training crop (uint8 H×W×3 RGB), without batch axis."""
+
+    @abstractmethod
+    def net(self) -> Any:
+        """The torch module, with its weights; its forward takes `prepare`'s names and returns named tensors."""
+
+    @abstractmethod
+    def loss(self, outputs: Mapping[str, Any], truth: Mapping[str, Any]) -> dict[str, Any]:
+        """Named terms whose sum is the training loss; `truth` has mask N×1×H×W, label N and known N."""
+
+    @abstractmethod
+    def restore(self, outputs: Arrays, picture: Picture) -> Prediction:
+        """The network's outputs for one picture, without batch axis, as a Prediction in stored pixels."""
+
+    def run(self, inputs: Arrays) -> Arrays:
+        """The network on one picture's inputs, with torch; shipped experts override this with ONNX Runtime."""
+        import torch
+
+        net = self.net().eval()
+        with torch.inference_mode():
+            outputs = net(**{name: torch.from_numpy(array)[None] for name, array in inputs.items()})
+        return {name: tensor[0].float().numpy() for name, tensor in outputs.items()}
+
+    def predict(self, source: str | Path | Picture) -> Prediction:
+        """Examine a file (decoded in a child process) or a picture. Raises IntakeError for an unreadable file."""
+        picture = source if isinstance(source, Picture) else intake.load(source)
+        return self.restore(self.run(self.prepare(picture.pixels)), picture)
