@@ -164,8 +164,8 @@ def train(out: Path, name: str, minutes: float, threads: int) -> None:
         new = [k for k, key in enumerate(keys) if key not in kept]
         if new:
             with torch.autocast("cpu", torch.bfloat16):
-                seen = net.see(torch.from_numpy(x[new]).permute(0, 3, 1, 2).float() / 127.5 - 1)
-            kept.update({keys[k]: s.half() for k, s in zip(new, seen, strict=True)})
+                fresh = net.see(torch.from_numpy(x[new]).permute(0, 3, 1, 2).float() / 127.5 - 1)
+            kept.update({keys[k]: s.half() for k, s in zip(new, fresh, strict=True)})
         tokens = torch.stack([kept[key] for key in keys]).float()
         if rng.random() < 0.5:
             # Tokens of a mirrored picture are taken to be the mirrored tokens.

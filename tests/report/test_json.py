@@ -15,7 +15,7 @@ from ifdl.types import Finding, Number, Question, Report, State
 from tests.report.fixtures import HOSTILE, LATITUDE, OWNER, SERIAL, cards, report  # noqa: F401
 
 # Of the schema without its prose. If this changes, raise SCHEMA_VERSION and store both anew.
-SCHEMA_HASH = ("1.0", "14258dd9a1cf2345a1186611eb7bd02266d6c8e8f527fd108476da73d92bce8b")
+SCHEMA_HASH = ("1.1", "efb13f69ba41db7c6765a2eafd6eedb12345ed1da97d572d07c66e09952a1bee")
 
 
 def without_prose(node: object) -> object:

@@ -28,8 +28,9 @@ from ifdl.signal import rle
 from ifdl.types import Finding, Map, Picture, Question, Region, State
 from ifdl.verdict.fuse import PRECEDENCE
 
-# Rooms whose code can move a clue's or the verdict's numbers, beside its stated version.
-ROOMS = ("signal", "intake", "evidence", "nets", "experts", "verdict", "weights")
+# Rooms whose code can move a clue's or the verdict's numbers, beside its stated version; an expert has two more.
+ROOMS = ("signal", "intake", "evidence", "verdict", "weights")
+EXPERT_ROOMS = ("signal", "intake", "nets", "experts", "weights")
 SAID = {"authentic": State.NO_TRACE_FOUND, "edited": State.SUPPORTED, "synthetic": State.NO_TRACE_FOUND}
 
 
@@ -163,7 +164,7 @@ def expert(name: str) -> Named:
         return Output(SAID["edited" if edited else "authentic"], score, prediction.heat, None, said, dict(shares))
 
     weights = chosen.weights_sha256
-    identity = _identity("expert", name, chosen.CARD.version, weights, code())
+    identity = _identity("expert", name, chosen.CARD.version, weights, code(EXPERT_ROOMS))
     return Named(name, "expert", chosen.CARD.version, identity, run, chosen.THRESHOLD, weights)
 
 
@@ -284,10 +285,10 @@ def _identity(*parts: object) -> str:
 
 
 @cache
-def code() -> str:
+def code(rooms: tuple[str, ...] = ROOMS) -> str:
     """Hash of all code that our own systems run, so that no prediction outlives the code that made it."""
     root = Path(ifdl.__file__).parent
-    found = sorted(p for room in ROOMS for p in (root / room).rglob("*") if p.suffix in (".py", ".json", ".onnx"))
+    found = sorted(p for room in rooms for p in (root / room).rglob("*") if p.suffix in (".py", ".json", ".onnx"))
     digest = hashlib.sha256()
     for path in (*found, root / "spine.py"):
         digest.update(path.relative_to(root).as_posix().encode() + b"\0" + path.read_bytes())

@@ -33,6 +33,7 @@ class Options:
     full: bool = False
     json: bool = False
     again: bool = False
+    calibration: Path | None = None
 
 
 @dataclass
@@ -104,7 +105,7 @@ def _outcomes(wanted: Sequence[str], options: Options, console: Console | None) 
 
         for loaded in pool.map(load, wanted):
             if isinstance(loaded, Picture):
-                yield spine.examine_picture(loaded, clues=options.clues, progress=tell)
+                yield spine.examine_picture(loaded, clues=options.clues, progress=tell, calibration=options.calibration)
             else:
                 yield loaded
 
@@ -157,7 +158,8 @@ def _earlier(data: bytes, pipeline: tuple[str, bool], options: Options) -> dict[
 
 def _pipeline(options: Options) -> tuple[str, bool]:
     chosen = names() if options.clues is None else options.clues
-    return spine.environment({clue: load(clue).CARD.version for clue in chosen}).pipeline, options.full
+    versions = {clue: load(clue).CARD.version for clue in chosen}
+    return spine.environment(versions, options.calibration).pipeline, options.full
 
 
 def _progress(console: Console, several: bool) -> AbstractContextManager[Progress | None]:

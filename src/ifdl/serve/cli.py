@@ -65,6 +65,7 @@ def examine(
     ] = None,
     clue: Annotated[list[str] | None, typer.Option(help="Run only this test; may be repeated.")] = None,
     again: Annotated[bool, typer.Option("--again", help="Examine anew what --out holds already.")] = False,
+    calibration: Annotated[Path | None, typer.Option(help="A file of `ifdl calibrate`, not the shipped one.")] = None,
     max_seconds: MaxSeconds = 20.0,
     max_memory: MaxMemory = 2.0,
     max_pixels: MaxPixels = 100.0,
@@ -80,6 +81,7 @@ def examine(
     if unknown := wanted - questions - {"any", "supported"}:
         _refuse(f"--fail-on takes {', '.join(sorted(questions))} or any, not {', '.join(sorted(unknown))}")
     _check_clues(clue or [])
+    _check_calibration(calibration)
     sources = expand(pictures)
     if not sources:
         _refuse(f"no pictures in {', '.join(pictures)}")
@@ -92,6 +94,7 @@ def examine(
         full=full,
         json=json_,
         again=again,
+        calibration=calibration,
     )
     tally = batch.run(sources, options, _console())
     if open_ and tally.report is not None:
@@ -269,6 +272,15 @@ def _console() -> Console:
     from rich.console import Console
 
     return Console(stderr=True, highlight=False, width=None if sys.stderr.isatty() else 100)
+
+
+def _check_calibration(path: Path | None) -> None:
+    from ifdl.verdict import calibration
+
+    try:
+        calibration.load(path)
+    except (ValueError, OSError) as error:
+        _refuse(str(error))
 
 
 def _refuse(sentence: str) -> None:

@@ -135,10 +135,31 @@ def leaderboard(
         _refuse(str(error))
 
 
+def calibrate(
+    authentic: Annotated[list[Path], typer.Argument(help="Folders or manifests of untouched photographs of yours.")],
+    forged: Annotated[Path | None, typer.Option(help="Edited pictures; else they are forged from yours.")] = None,
+    out: Annotated[Path, typer.Option(help="The calibration file.")] = Path("calibration.json"),
+    pairs: Annotated[int, typer.Option(min=20, help="How many forgeries to make.")] = 600,
+    seed: Annotated[int, typer.Option(min=0, help="The same seed makes the same forgeries.")] = 0,
+    work: Annotated[Path, typer.Option(help="What was examined is kept here, to go on.")] = Path("calibration-work"),
+    results: Annotated[Path | None, typer.Option(help="Write the measures here too.")] = None,
+) -> None:
+    """Fit how far the tests may be believed on pictures like yours, and write a file for `ifdl examine`."""
+    from ifdl.evaluate.calibrate import Order
+    from ifdl.serve import calibrate_cli
+
+    line = "ifdl " + shlex.join(sys.argv[1:])
+    try:
+        calibrate_cli.run(Order(tuple(authentic), work, forged, pairs, seed), out, _console(), line, results)
+    except ValueError as error:
+        _refuse(str(error))
+
+
 def register(app: typer.Typer) -> None:
     """Add the commands to the main program."""
     app.command(epilog=EVALUATE)(evaluate)
     app.command(epilog="Example: ifdl protocols native-1")(protocols)
+    app.command(epilog="Example: ifdl calibrate my_photos/ --out mine.json")(calibrate)
     app.command(epilog="Example: ifdl leaderboard results/ --html leaderboard.html")(leaderboard)
 
 

@@ -29,7 +29,8 @@ train_app = typer.Typer(
     cls=_RecipeOrCommand,
     rich_markup_mode=None,
     no_args_is_help=True,
-    help="Train an expert: `ifdl train RECIPE`; write a folder to train from elsewhere: `ifdl train pack OUT`.",
+    help="Train an expert: `ifdl train RECIPE` (options: `ifdl train run --help`). "
+    "Write a folder to train from elsewhere: `ifdl train pack OUT`.",
 )
 
 
