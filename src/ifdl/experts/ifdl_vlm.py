@@ -197,7 +197,7 @@ def build(weights: Path | None = None, preset: str = "clean", **options: Any) ->
 
 
 def tiny(preset: str = "clean") -> Expert:
-    """A few thousand random weights, for tests: CLIP at 28 pixels, SAM at 64."""
+    """Some 130,000 random weights, for tests: CLIP at 28 pixels, SAM at 64."""
     clip = {
         "image_size": 28, "patch_size": 14, "hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 2,
         "intermediate_size": 48,
@@ -234,7 +234,7 @@ def on_grid(values: NDArray[np.float32], size: tuple[int, int], stride: int) -> 
     places = []
     for length, seen in zip(size, values.shape, strict=True):
         centres = (np.arange(-(-length // stride)) + 0.5) * stride
-        places.append((centres * seen / length).astype(np.float32))
+        places.append((centres * seen / length - 0.5).astype(np.float32))
     x, y = np.meshgrid(places[1], places[0])
     mapped = cv2.remap(values.astype(np.float32), x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
     return mapped.astype(np.float32)
