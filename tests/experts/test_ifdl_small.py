@@ -1,4 +1,4 @@
-"""The shipped expert's network and geometry: size, gradients, any picture, no silent resize, a control that can fail."""
+"""The shipped expert's network and geometry: gradients, any picture, controls that can fail."""
 
 from __future__ import annotations
 

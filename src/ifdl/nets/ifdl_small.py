@@ -78,7 +78,8 @@ class Noise(nn.Module):
 class Matching(nn.Module):
     """How well each place at 1/8 is repeated elsewhere in the picture, N×(k+1)×h×w.
 
-    The k best likenesses (cosines), and how far the best is above the last. Places within two cells do not count: a surface is like its surroundings.
+    The k best likenesses (cosines), and how far the best is above the last. Places within two cells do not
+    count: a surface is like its surroundings.
     """
 
     def __init__(self, inputs: int, width: int, nearest: int) -> None:
@@ -118,7 +119,7 @@ class IfdlSmall(nn.Module):
         # Zero at first: the pretrained ViT starts as it was.
         self.inject = nn.Conv2d(noise[3], 192, 1)
         nn.init.zeros_(self.inject.weight)
-        nn.init.zeros_(self.inject.bias)
+        nn.init.zeros_(self.inject.bias)  # type: ignore[arg-type]
         self.neck = nn.Sequential(nn.Conv2d(192 * len(self.depths), width, 1), nn.GroupNorm(4, width))
         self.matching = Matching(noise[2], shape.matching, shape.nearest)
         self.dense = nn.Conv2d(noise[3] + shape.nearest + 1, width, 3, 1, 1)
@@ -134,7 +135,7 @@ class IfdlSmall(nn.Module):
         self.reliability = nn.Conv2d(32, 1, 1)
         self.classes = nn.Sequential(nn.Linear(192 + 8, 64), nn.GELU(), nn.Linear(64, 3))
         # An untrained map says "hardly anywhere", as most pixels are.
-        nn.init.constant_(self.map.bias, -2.0)
+        nn.init.constant_(self.map.bias, -2.0)  # type: ignore[arg-type]
 
     def forward(self, pixels: Tensor) -> dict[str, Tensor]:
         rows, columns = pixels.shape[2] // PATCH, pixels.shape[3] // PATCH
@@ -148,7 +149,7 @@ class IfdlSmall(nn.Module):
             tokens = layer(tokens)
             if number in self.depths:
                 seen.append(F.layer_norm(tokens[:, 1:], (192,)))
-        features = self.neck(torch.cat(seen, 2).transpose(1, 2).unflatten(2, (rows, columns)))
+        features = self.neck(torch.cat(seen, 2).transpose(1, 2).reshape(len(pixels), -1, rows, columns))
         alike = self.matching(eighth)
         alike = alike.to(features.dtype) if self.shape.use_matching else torch.zeros_like(alike, dtype=features.dtype)
         prompt = self.dense(torch.cat([sixteenth, F.avg_pool2d(alike, 2)], 1))
@@ -164,6 +165,5 @@ class IfdlSmall(nn.Module):
     def _decode(self, features: Tensor, prompt: Tensor | None) -> Tensor:
         grid = (features.shape[2], features.shape[3])
         own = self.decoder.positions
-        if own.shape[2:] != grid:
-            self.decoder.positions = positions(self.frequencies, grid).to(own)
-        return self.decoder(features, None, prompt)  # type: ignore[no-any-return]
+        other = None if own.shape[2:] == grid else positions(self.frequencies, grid).to(own)
+        return self.decoder(features, None, prompt, other)  # type: ignore[no-any-return]

@@ -50,11 +50,21 @@ class Decoder(nn.Module):
         """Channels of features and prompts."""
         return int(self.positions.shape[1])
 
-    def forward(self, features: Tensor, sparse: Tensor | None = None, dense: Tensor | None = None) -> Tensor:
-        """Logits N×outputs×4h×4w of features N×C×h×w, under prompts: `sparse` N×K×C tokens, `dense` N×C×h×w."""
+    def forward(
+        self,
+        features: Tensor,
+        sparse: Tensor | None = None,
+        dense: Tensor | None = None,
+        places: Tensor | None = None,
+    ) -> Tensor:
+        """Logits N×outputs×4h×4w of features N×C×h×w, under prompts: `sparse` N×K×C tokens, `dense` N×C×h×w.
+
+        `places` 1×C×h×w stands for the positions where the grid is another than the decoder's own.
+        """
+        own = self.positions if places is None else places
         maps, _ = self.decoder(
             image_embeddings=features,
-            image_positional_embeddings=self.positions.expand(features.shape[0], -1, -1, -1),
+            image_positional_embeddings=own.expand(features.shape[0], -1, -1, -1),
             sparse_prompt_embeddings=None if sparse is None else sparse[:, None],  # one set of prompts a picture
             dense_prompt_embeddings=self.blank if dense is None else dense,
             multimask_output=self.several,
