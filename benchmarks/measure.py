@@ -27,7 +27,7 @@ RESULTS = ROOT / "results"
 # The verdict first: it runs all clues, whose predictions are then at hand.
 SYSTEMS = (("verdict",), ("clue", "copymove"), ("clue", "jpeg_grid"))
 FORGED = {"camera": 1000, "camera_whole": 1000}  # pairs of each, test photographs only
-SEED = 2026
+SIDE, SEED = 512, 2026
 
 
 def ifdl(*words: object) -> None:
@@ -57,7 +57,7 @@ def forged(out: Path, workers: int) -> Path:
     rows = []
     for name, count in FORGED.items():
         ifdl("forge", SHARED / name, place / name, "--split", "test", "--count", count, "--seed", SEED,
-             "--workers", workers)  # fmt: skip
+             "--size", SIDE, "--workers", workers)  # fmt: skip
         for line in (place / name / "manifest.jsonl").read_text(encoding="utf-8").splitlines():
             row = json.loads(line)
             row["image"], row["mask"] = f"{name}/{row['image']}", row["mask"] and f"{name}/{row['mask']}"
