@@ -96,7 +96,7 @@ class Matching(nn.Module):
         near = (near_y[:, None, :, None] & near_x[None, :, None, :]).reshape(height * width, height * width)
         best = like.masked_fill(near[None], -1.0).topk(self.nearest, 2).values
         told = torch.cat([best, best[..., :1] - best[..., -1:]], 2)
-        return told.transpose(1, 2).reshape(len(e), -1, height, width)
+        return told.transpose(1, 2).reshape(e.shape[0], -1, height, width)
 
 
 class IfdlSmall(nn.Module):
@@ -149,7 +149,7 @@ class IfdlSmall(nn.Module):
             tokens = layer(tokens)
             if number in self.depths:
                 seen.append(F.layer_norm(tokens[:, 1:], (192,)))
-        features = self.neck(torch.cat(seen, 2).transpose(1, 2).reshape(len(pixels), -1, rows, columns))
+        features = self.neck(torch.cat(seen, 2).transpose(1, 2).reshape(pixels.shape[0], -1, rows, columns))
         alike = self.matching(eighth)
         alike = alike.to(features.dtype) if self.shape.use_matching else torch.zeros_like(alike, dtype=features.dtype)
         prompt = self.dense(torch.cat([sixteenth, F.avg_pool2d(alike, 2)], 1))
