@@ -67,3 +67,15 @@ def test_score_is_the_mean_of_the_highest_two_per_cent() -> None:
     assert maps.score(levels) == 0
     levels[0, :2] = 65535, 32768
     assert maps.score(levels) == pytest.approx(0.75, abs=1e-4)
+
+
+def test_maps_are_found_by_path_then_by_a_name_that_only_one_has(tmp_path: Path) -> None:
+    for name in ("a/1.npy", "b/1.npy", "c/2.npy"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        np.save(tmp_path / name, SHARES)
+    found = maps.index(tmp_path)
+    assert maps.of("b/1.jpg", found) == tmp_path / "b/1.npy"
+    assert maps.of("elsewhere/2.jpg", found) == tmp_path / "c/2.npy"
+    assert maps.of("elsewhere/1.jpg", found) is None and maps.of("3.jpg", found) is None
+    assert maps.ambiguous(["a/1.jpg", "b/1.jpg", "x/2.jpg"], found) is None
+    assert maps.ambiguous(["x/2.jpg", "y/2.jpg"], found) == ("x/2.jpg", "y/2.jpg")

@@ -39,20 +39,10 @@ def save_maps(root: Path, folder: Path, make: Callable[[Record, np.ndarray], np.
         with Image.open(record.image) as picture:
             mask = data.mask_of(record)
             truth = np.zeros(picture.size[::-1], bool) if mask is None else mask
-        # Authentic and edited pictures of the set share their names, so maps go below folders and are renamed.
-        np.save(folder / f"{record.image.parent.name}_{record.image.stem}.npy", make(record, truth))
+        path = folder / Path(record.shown).with_suffix(".npy")
+        path.parent.mkdir(parents=True, exist_ok=True)
+        np.save(path, make(record, truth))
     return folder
-
-
-def renamed(root: Path) -> Path:
-    """The set with a name for every picture that no other has."""
-    found = []
-    for record in records(root):
-        place = record.image.with_name(f"{record.image.parent.name}_{record.image.name}")
-        record.image.rename(place)
-        found.append(replace(record, image=place))
-    manifest.write(found, root / manifest.FILE)
-    return root
 
 
 def perfect(record: Record, truth: np.ndarray) -> np.ndarray:
@@ -62,7 +52,7 @@ def perfect(record: Record, truth: np.ndarray) -> np.ndarray:
 def test_perfect_maps_score_one_and_wrong_ones_nothing(root: Path, tmp_path: Path) -> None:
     good = save_maps(root, tmp_path / "good", perfect)
     bad = save_maps(root, tmp_path / "bad", lambda r, t: 1.0 - t)
-    found = records(renamed(root))
+    found = records(root)
     for folder, value in ((good, 1.0), (bad, 0.0)):
         made = list(rows(Job(Spec("maps", str(folder)), NATIVE), found))
         assert all(r.error is None for r in made)
@@ -80,28 +70,29 @@ def test_swapped_maps_are_the_control(root: Path, tmp_path: Path) -> None:
         mask = np.asarray(Image.open(record.mask))
         Image.fromarray(np.roll(mask, 25 * n, axis=1)).save(record.mask)
     folder = save_maps(root, tmp_path / "maps", perfect)
-    names = sorted(folder.glob("forged_*.npy"))
+    names = sorted((folder / "images" / "forged").glob("*.npy"))
     kept = [np.load(n) for n in names]
     for name, other in zip(names, kept[1:] + kept[:1], strict=True):
         np.save(name, other)
-    made = list(rows(Job(Spec("maps", str(folder)), NATIVE), records(renamed(root))))
+    made = list(rows(Job(Spec("maps", str(folder)), NATIVE), records(root)))
     assert (summary.numbers(NATIVE, made, 20)["f1"]["value"] or 0) < 0.9
 
 
 def test_missing_and_misfitting_maps_are_rows(root: Path, tmp_path: Path) -> None:
     folder = save_maps(root, tmp_path / "maps", perfect)
-    (folder / "forged_0.npy").unlink()
-    np.save(folder / "forged_1.npy", np.zeros((3, 3)))
-    made = list(rows(Job(Spec("maps", str(folder)), NATIVE), records(renamed(root))))
+    (folder / "images" / "forged" / "0.npy").unlink()
+    (folder / "images" / "authentic" / "0.npy").unlink()
+    np.save(folder / "images" / "forged" / "1.npy", np.zeros((3, 3)))
+    made = list(rows(Job(Spec("maps", str(folder)), NATIVE), records(root)))
     errors = {r.image: r.error for r in made if r.error}
-    assert len(made) == 6 and len(errors) == 2
+    assert len(made) == 6 and len(errors) == 3
     assert any("no map called" in e for e in errors.values()) and any("3×3" in e for e in errors.values())
     assert summary.numbers(NATIVE, made, 20)["f1"]["value"] == pytest.approx(1 / 3)  # failures score nothing
 
 
 def test_a_picture_that_cannot_be_read_costs_no_other_its_row(root: Path, tmp_path: Path) -> None:
     folder = save_maps(root, tmp_path / "maps", perfect)
-    found = records(renamed(root))
+    found = records(root)
     found[0].image.write_bytes(b"not a picture")
     found[0] = replace(found[0], sha256=None)
     made = list(rows(Job(Spec("maps", str(folder)), NATIVE), found))
@@ -191,7 +182,7 @@ def test_stability_is_of_pictures_that_survive_every_mild_change() -> None:
 
 def test_result_is_whole_and_plain_json(root: Path, tmp_path: Path) -> None:
     folder = save_maps(root, tmp_path / "maps", perfect)
-    found = records(renamed(root))
+    found = records(root)
     spec = Spec("maps", str(folder))
     made = list(rows(Job(spec, NATIVE), found))
     told = result.result(spec.build(), NATIVE, "fake", found, made, command="ifdl evaluate …", draws=20)

@@ -5,7 +5,8 @@ Floats are shares in [0, 1]; integers are of their type's whole range (255 or 65
 
 from __future__ import annotations
 
-from pathlib import Path
+from collections.abc import Iterable
+from pathlib import Path, PurePosixPath
 from zipfile import BadZipFile
 
 import cv2
@@ -18,8 +19,28 @@ TOP = 0.02
 
 
 def index(folder: Path) -> dict[str, Path]:
-    """Map files of a folder and those below it, by their name without extension."""
-    return {p.stem: p for p in sorted(folder.rglob("*")) if p.suffix.lower() in SUFFIXES and p.is_file()}
+    """Map files of a folder and those below it, by their path below it without extension ("images/12")."""
+    found = (p for p in sorted(folder.rglob("*")) if p.suffix.lower() in SUFFIXES and p.is_file())
+    return {p.relative_to(folder).with_suffix("").as_posix(): p for p in found}
+
+
+def of(name: str, found: dict[str, Path]) -> Path | None:
+    """The map of the picture with that path in its set: of the same path, else the only one of the same name."""
+    key = PurePosixPath(name).with_suffix("").as_posix()
+    if key in found:
+        return found[key]
+    same = [path for place, path in found.items() if PurePosixPath(place).name == PurePosixPath(key).name]
+    return same[0] if len(same) == 1 else None
+
+
+def ambiguous(names: Iterable[str], found: dict[str, Path]) -> tuple[str, str] | None:
+    """Two pictures that would be given the same map; None if every map has one picture at most."""
+    taken: dict[Path, str] = {}
+    for name in names:
+        path = of(name, found)
+        if path is not None and (other := taken.setdefault(path, name)) != name:
+            return other, name
+    return None
 
 
 def read(path: Path) -> NDArray[np.uint16]:

@@ -98,7 +98,7 @@ class Worker:
             picture, truth = self._read(record)
         except (intake.IntakeError, WrongMask) as refused:
             return replace(row, error=str(refused))
-        output, seconds, cached, error = self._predict(picture)
+        output, seconds, cached, error = self._predict(picture, record.shown)
         found = score.of_picture(self.job.protocol, output, truth, record.label, self.system.threshold)
         return Row(
             image=row.image,
@@ -146,13 +146,14 @@ class Worker:
             )
         return (picture, mask) if self.job.change is None else self.job.change.apply(picture, mask)
 
-    def _predict(self, picture: Picture) -> tuple[Output, float, bool, str | None]:
+    def _predict(self, picture: Picture, shown: str) -> tuple[Output, float, bool, str | None]:
         kept = self.kept.get(picture.item.sha256) if self.kept else None
         if kept is not None:
             return *kept, True, None
         began = time.perf_counter()
         try:
-            output = self.system(picture)
+            # A system that looks a picture up needs its path in the set: several may share a file name.
+            output = self.system(replace(picture, item=replace(picture.item, name=shown)))
         except Exception as error:  # one picture must never cost the others their row
             said = str(error) if isinstance(error, SystemFailed) else f"{type(error).__name__}: {error}"
             return Output(State.FAILED, reason=said), time.perf_counter() - began, False, said

@@ -206,7 +206,7 @@ def _marks(regions: tuple[Region, ...], picture: Picture) -> NDArray[np.bool_]:
 
 
 def saved(folder: Path, threshold: float = 0.5, scores: Path | None = None, name: str | None = None) -> Named:
-    """Maps saved by anybody, found by the picture's name without extension: npy, npz or png.
+    """Maps saved by anybody, found by the picture's path in its set, or its name, without extension: npy, npz, png.
 
     `scores` is a JSON object from picture name to score; without it a map's score is the mean of its
     highest two per cent. Raises FileNotFoundError for a missing folder.
@@ -217,11 +217,12 @@ def saved(folder: Path, threshold: float = 0.5, scores: Path | None = None, name
     found = maps.index(folder)
 
     def run(picture: Picture) -> Output:
-        stem = Path(picture.item.name).stem
-        path = found.get(stem)
+        name = picture.item.name
+        path = maps.of(name, found)
         if path is None:
-            raise SystemFailed(f"{folder} holds no map called {stem}.npy, .npz or .png")
-        return _of_map(path, picture, threshold, given.get(picture.item.name, given.get(stem)))
+            raise SystemFailed(f"{folder} holds no map called {Path(name).stem}.npy, .npz or .png, or several")
+        score = next((given[key] for key in (name, Path(name).name, Path(name).stem) if key in given), None)
+        return _of_map(path, picture, threshold, score)
 
     own = name or folder.name
     stamp = [(p.name, p.stat().st_size, p.stat().st_mtime_ns) for p in sorted(found.values())]

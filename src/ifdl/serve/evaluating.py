@@ -20,6 +20,7 @@ from rich.table import Table
 from ifdl import data
 from ifdl.data import Bad, Record
 from ifdl.data.manifest import split_of
+from ifdl.evaluate import maps
 from ifdl.evaluate import protocol as protocols
 from ifdl.evaluate import result as results
 from ifdl.evaluate.protocol import Protocol
@@ -72,9 +73,12 @@ def run(order: Order, console: Console) -> tuple[dict[str, Any], Path]:
         console.print(f"passed over: {problem.name}: {problem.reason}", markup=False)
     if len(bad) > 5:
         console.print(f"… and {len(bad) - 5} more", markup=False)
+    if order.spec.kind == "maps":
+        twice = maps.ambiguous((r.shown for r in found), maps.index(Path(order.spec.what)))
+        if twice:
+            raise ValueError(f"{twice[0]} and {twice[1]} would get the same map; save maps below the set's own folders")
     note_reading(order, system.name, name, chosen)
     made = _rows(Job(order.spec, chosen, cache, order.change), found, order.workers, console, system.name)
-    made += [Row(b.name, "edited", b.name, error=b.reason) for b in bad]
     altered: dict[Change, Sequence[Row]] = {}
     if order.robustness:
         few = some(found, order.robust_limit, order.seed)
@@ -83,6 +87,7 @@ def run(order: Order, console: Console) -> tuple[dict[str, Any], Path]:
     told = results.result(
         system, chosen, name, found, made, change=order.change, command=order.command, draws=order.draws
     )
+    told["counts"]["passed_over"] = [{"name": b.name, "reason": b.reason} for b in bad]
     if altered:
         those = {r.shown for r in few}
         clean = [r for r in made if r.image in those]
