@@ -151,3 +151,75 @@ def test_plots_put_points_where_they_belong() -> None:
     svg = plots.lines(NASTY, {"one": [[0, 0], [1, 1]], "two & more": [[0, 1]]}, "x", "y")
     assert NASTY not in svg and "two &amp; more" in svg
     assert f'points="{plots.LEFT}.0,{plots.HEIGHT - plots.BOTTOM}.0 {plots.WIDTH - plots.RIGHT}.0,{plots.TOP}.0"' in svg
+
+
+def plots_of(results: list[dict[str, Any]], place: Path) -> dict[str, str]:
+    """Each plot of the page by its label."""
+    text = leaderboard.page(results, [], place / "page.html").read_text()
+    return {m[1]: m[0] for m in re.finditer(r'<svg[^>]*aria-label="([^"]*)".*?</svg>', text)}
+
+
+def test_two_runs_of_one_system_are_two_lines(tmp_path: Path) -> None:
+    a, b = fabricated("same", 0.2) | {"file": "a.json"}, fabricated("same", 0.6) | {"file": "b.json"}
+    roc = next(svg for label, svg in plots_of([a, b], tmp_path).items() if "ROC" in label)
+    assert roc.count("<polyline") == 2 and "same (a.json)" in roc and "same (b.json)" in roc
+
+
+def test_what_nothing_defines_is_not_drawn_as_nought(tmp_path: Path) -> None:
+    one = fabricated("x", 0.3)
+    for entry in one["robustness"]:
+        entry["numbers"]["f1"]["value"] = None
+    sweep = plots_of([one], tmp_path)["x after jpeg: share against level"]
+    assert sweep.count("<polyline") == 1 and "same answer" in sweep and ">f1<" not in sweep
+    for entry in one["robustness"]:
+        del entry["stable"]
+    assert not [label for label in plots_of([one], tmp_path) if "after" in label]
+    missing, nought = fabricated("missing", 0.3), fabricated("nought", 0.0)
+    missing["numbers"]["f1"]["value"] = None
+    ranked = leaderboard.table([missing, nought], "native-1", "casia1_dev")["rows"]
+    assert [r["system"]["name"] for r in ranked] == ["nought", "missing"]
+
+
+def test_published_numbers_keep_their_digits() -> None:
+    assert [leaderboard.printed(v) for v in (0.4, 0.54, 0.998, 0.8033, 1.0)] == [
+        "0.40",
+        "0.54",
+        "0.998",
+        "0.8033",
+        "1.00",
+    ]
+
+
+def test_published_numbers_are_of_unaltered_pictures(tmp_path: Path) -> None:
+    name = "casia1_dev, every picture altered: jpeg 90"
+    altered = fabricated("x", 0.3, name)
+    altered["data"]["change"] = "jpeg 90"
+    assert "FakeShield" not in leaderboard.page([altered], published.load(), tmp_path / "p.html").read_text()
+
+
+def test_rows_known_from_memory_only_are_not_published() -> None:
+    """facts/ifdl_vlm.md 3.2 marks these baselines of SID-Set as unverified."""
+    found = {n.system for n in published.load() if n.data == "sidset" and n.metric == "iou"}
+    assert found == {"SIDA-7B", "IFDL-VLM"}
+    assert all("third-party notes" in n.doubts for n in published.load() if n.system == "IFDL-VLM")
+
+
+def test_a_result_without_names_is_named(tmp_path: Path) -> None:
+    (tmp_path / "anon.json").write_text(
+        json.dumps({"schema": "ifdl-result-1", "system": {}, "protocol": None, "data": {"name": "x"}, "numbers": {}})
+    )
+    with pytest.raises(ValueError, match=r"anon\.json lacks the name of its system, protocol$"):
+        leaderboard.load(tmp_path)
+
+
+def test_a_picture_that_cannot_be_read_has_no_thumbnail(tmp_path: Path) -> None:
+    (tmp_path / "bad.png").write_bytes(b"\x89PNG\r\n\x1a\nnothing")
+    one = fabricated("x", 0.3)
+    one["worst"] = [{"image": "bad.png", "kind": None, "state": "", "error": "not read", "note": "kept as text"}]
+    text = leaderboard.page([one], [], tmp_path / "page.html", tmp_path).read_text()
+    assert "data:image" not in text and "not read" in text and "kept as text" in text
+
+
+def test_every_line_shows_on_dark_paper_and_nothing_undefined_is_drawn() -> None:
+    svg = plots.lines("t", {str(n): [[0, 0], [0.5, float("nan")], [1, 1]] for n in range(9)}, "x", "y")
+    assert "nan" not in svg and "#000000" not in svg and svg.count("<polyline") == 9

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import base64
 import json
+import math
+from collections import Counter
 from collections.abc import Sequence
 from importlib.resources import files
 from pathlib import Path
@@ -16,8 +18,11 @@ from typing import Any
 import cv2
 from jinja2 import Environment
 
+from ifdl import intake
 from ifdl.evaluate import plots
 from ifdl.evaluate.published import Published, on
+from ifdl.intake import IntakeError
+from ifdl.signal.orientation import to_display
 
 SCHEMA = "ifdl-result-1"
 CURVES = {
@@ -42,6 +47,9 @@ def load(folder: Path) -> list[dict[str, Any]]:
         missing = {"system", "protocol", "data", "numbers"} - set(one)
         if missing:
             raise ValueError(f"{path} lacks {', '.join(sorted(missing))}")
+        nameless = [part for part in ("system", "protocol", "data") if not (one[part] or {}).get("name")]
+        if nameless:
+            raise ValueError(f"{path} lacks the name of its {', '.join(nameless)}")
         found.append(one | {"file": path.name})
     return sorted(found, key=lambda r: (r["protocol"]["name"], r["data"]["name"], r["system"]["name"]))
 
@@ -55,13 +63,19 @@ def table(results: Sequence[dict[str, Any]], protocol: str, data: str) -> dict[s
     columns = [n for n in dict.fromkeys(columns) if any(value(r["numbers"].get(n)) != "–" for r in own)]
     headline = [n for n in headline if n in columns]
     first = columns[0] if columns else ""
-    own.sort(key=lambda r: -((r["numbers"].get(first) or {}).get("value") or 0.0))
+    own.sort(key=lambda r: -_known(r["numbers"].get(first), -math.inf))
     return {"columns": columns, "headline": headline, "rows": own}
 
 
 def value(number: dict[str, Any] | None) -> str:
     """A number as text, without its interval."""
     return "–" if number is None or number.get("value") is None else f"{number['value']:.3f}"
+
+
+def printed(number: float) -> str:
+    """A published number with as many digits as its source gave, two at least: never 0.998 as 1.00."""
+    two = f"{number:.2f}"
+    return two if float(two) == number else f"{number:g}"
 
 
 def interval(number: dict[str, Any] | None) -> str:
@@ -84,7 +98,8 @@ def markdown(results: Sequence[dict[str, Any]], protocol: str, data: str) -> str
     lines = []
     for row in found["rows"]:
         cells = " | ".join(cell(row["numbers"].get(n)) for n in names)
-        lines.append(f"| {row['system']['name']} | {cells} | {share(row)} |\n")
+        system = row["system"]["name"].replace("|", "\\|")
+        lines.append(f"| {system} | {cells} | {share(row)} |\n")
     return head + "".join(lines)
 
 
@@ -118,8 +133,9 @@ def page(results: Sequence[dict[str, Any]], published: list[Published], out: Pat
             "protocol": found["rows"][0]["protocol"],
             "data": found["rows"][0]["data"],
             "table": found,
-            "published": _by_source(on(data, published)),
-            "plots": _plots(found["rows"]),
+            # Nobody published numbers on pictures that were altered here.
+            "published": [] if found["rows"][0]["data"].get("change") else _by_source(on(data, published)),
+            "plots": _plots(found["rows"], found["headline"] or found["columns"]),
             "worst": [(r["system"]["name"], [_shown(w, gallery) for w in r["worst"][:6]])
                       for r in found["rows"] if r.get("worst")],
         })  # fmt: skip
@@ -129,7 +145,8 @@ def page(results: Sequence[dict[str, Any]], published: list[Published], out: Pat
     style = (folder / "leaderboard.css").read_text(encoding="utf-8")
     out.parent.mkdir(parents=True, exist_ok=True)
     out.write_text(
-        template.render(sections=sections, style=style, value=value, interval=interval, share=share), encoding="utf-8"
+        template.render(sections=sections, style=style, value=value, interval=interval, share=share, printed=printed),
+        encoding="utf-8",
     )
     return out
 
@@ -146,39 +163,62 @@ def _by_source(numbers: Sequence[Published]) -> list[dict[str, Any]]:
     return list(tables.values())
 
 
-def _plots(rows: Sequence[dict[str, Any]]) -> list[str]:
+def _plots(rows: Sequence[dict[str, Any]], headline: Sequence[str]) -> list[str]:
     """SVG text of every plot that at least one result has something for."""
     made = []
+    named = list(zip(_labels(rows), rows, strict=True))
     for key, (title, x, y) in CURVES.items():
-        series = {r["system"]["name"]: r["curves"][key] for r in rows if (r.get("curves") or {}).get(key)}
+        series = {label: r["curves"][key] for label, r in named if (r.get("curves") or {}).get(key)}
         if series:
             made.append(plots.lines(title, series, x, y, diagonal=key.endswith("roc")))
     reliability = {
-        r["system"]["name"]: [[b["said"], b["found"]] for b in r["curves"]["reliability"]]
-        for r in rows
+        label: [[b["said"], b["found"]] for b in r["curves"]["reliability"]]
+        for label, r in named
         if (r.get("curves") or {}).get("reliability")
     }
     if reliability:
         made.append(plots.lines("Reliability", reliability, "said", "found", diagonal=True, dots=True))
-    for row in rows:
-        made += _sweeps(row)
+    for label, row in named:
+        made += _sweeps(label, row, headline)
     return made
 
 
-def _sweeps(result: dict[str, Any]) -> list[str]:
+def _labels(rows: Sequence[dict[str, Any]]) -> list[str]:
+    """A name for each result; runs of the same system are told apart by their files."""
+    often = Counter(r["system"]["name"] for r in rows)
+    shown = [r["system"]["name"] for r in rows]
+    return [
+        f"{name} ({r.get('file') or f'run {n}'})" if often[name] > 1 else name
+        for n, (name, r) in enumerate(zip(shown, rows, strict=True), 1)
+    ]
+
+
+def _known(number: dict[str, Any] | None, otherwise: float = math.nan) -> float:
+    found = (number or {}).get("value")
+    return otherwise if found is None else float(found)
+
+
+def _sweeps(label: str, result: dict[str, Any], headline: Sequence[str]) -> list[str]:
     """One plot for each change of a robustness sweep: the first headline number and the states that survive."""
     entries = result.get("robustness") or []
-    name = (result["protocol"].get("headline") or list(result["numbers"]))[0]
+    name = next(iter(headline), "")
     made = []
     for chain in dict.fromkeys(e["chain"] for e in entries if e["chain"] != "none"):
         own = sorted((e for e in entries if e["chain"] == chain), key=lambda e: float(e["level"]))
         levels = [float(e["level"]) for e in own]
         if len(levels) < 2:
             continue
-        numbers = [[e["level"], e["numbers"][name]["value"] or 0.0] for e in own]
-        series = {name: numbers, "same answer": [[e["level"], e["stable"]] for e in own]}
-        title = f"{result['system']['name']} after {chain}"
-        made.append(plots.lines(title, series, "level", "share", x_range=(levels[0], levels[-1])))
+        numbers = [[e["level"], _known(e["numbers"].get(name))] for e in own]
+        kept = [[e["level"], _known({"value": e.get("stable")})] for e in own]
+        # A number that nothing defines is left out, never drawn as 0.
+        defined = {
+            k: [p for p in points if not math.isnan(p[1])] for k, points in {name: numbers, "same answer": kept}.items()
+        }
+        series = {k: points for k, points in defined.items() if points}
+        if series:
+            made.append(
+                plots.lines(f"{label} after {chain}", series, "level", "share", x_range=(levels[0], levels[-1]))
+            )
     return made
 
 
@@ -189,10 +229,12 @@ def _shown(worst: dict[str, Any], gallery: Path | None) -> dict[str, Any]:
     path = (gallery / str(worst["image"])).resolve()
     if not path.is_relative_to(gallery.resolve()) or not path.is_file():
         return worst
-    pixels = cv2.imread(str(path))
-    if pixels is None:
+    try:
+        picture = intake.load(path)
+    except IntakeError:
         return worst
-    factor = THUMBNAIL / max(pixels.shape[:2])
+    pixels = to_display(picture.pixels, picture.item.orientation)
+    factor = min(1.0, THUMBNAIL / max(pixels.shape[:2]))
     small = cv2.resize(pixels, None, fx=factor, fy=factor, interpolation=cv2.INTER_AREA)
-    data = base64.b64encode(cv2.imencode(".jpg", small)[1].tobytes()).decode()
+    data = base64.b64encode(cv2.imencode(".jpg", cv2.cvtColor(small, cv2.COLOR_RGB2BGR))[1].tobytes()).decode()
     return worst | {"thumbnail": f"data:image/jpeg;base64,{data}"}

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from html import escape
 
 Points = Sequence[Sequence[float]]
-COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#000000")
+COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "currentColor")
 DASHES = ("", "6 3", "2 3", "8 3 2 3")
 WIDTH, HEIGHT = 420, 320
 LEFT, RIGHT, TOP, BOTTOM = 52, 12, 30, 44
@@ -44,7 +45,7 @@ def lines(
         parts.append(f'<line class="chance" x1="{ax:.1f}" y1="{ay:.1f}" x2="{bx:.1f}" y2="{by:.1f}"/>')
     for n, (name, points) in enumerate(series.items()):
         colour, dash = COLOURS[n % len(COLOURS)], DASHES[n // len(COLOURS) % len(DASHES)]
-        at = [place(float(p[0]), float(p[1])) for p in points]
+        at = [place(float(p[0]), float(p[1])) for p in points if math.isfinite(p[0]) and math.isfinite(p[1])]
         path = " ".join(f"{px:.1f},{py:.1f}" for px, py in at)
         style = f'stroke="{colour}" stroke-dasharray="{dash}"'
         parts.append(f'<polyline fill="none" stroke-width="2" {style} points="{path}"/>')
