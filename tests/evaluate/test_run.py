@@ -172,6 +172,10 @@ def test_stability_is_of_pictures_that_survive_every_mild_change() -> None:
     assert told["all"] == told["edited"] == 0.5 and told["changes"] == ["jpeg 95", "webp 95"]
     assert result.stability(clean, {Change("jpeg", 50): hard}) == {}
     entries = result.robust(NATIVE, clean, altered, 10)
+    scored = [[replace(r, values={"f1": v, "iou": v, "auc": v}) for r in clean] for v in (0.8, 0.5, 0.1)]
+    worse = {Change("jpeg", 95): scored[1], Change("blur", 3): scored[2]}
+    low = result.worst_case(NATIVE, result.robust(NATIVE, scored[0], worse, 10))["f1"]
+    assert (low["value"], low["chain"], low["level"]) == (0.1, "blur", 3)
     assert [(e["chain"], e["stable"]) for e in entries] == [
         ("none", 1.0),
         ("jpeg", 0.75),

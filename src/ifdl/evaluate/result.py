@@ -99,6 +99,19 @@ def robust(
     return rows
 
 
+def worst_case(protocol: Protocol, entries: Sequence[dict[str, Any]]) -> dict[str, dict[str, Any]]:
+    """For each headline number of edited pictures, the change under which it is lowest."""
+    found = {}
+    for name in protocol.headline:
+        if not protocol.numbers[name].pixel or protocol.numbers[name].pictures != "edited":
+            continue
+        known = [e for e in entries if e["numbers"][name]["value"] is not None]
+        if known:
+            low = min(known, key=lambda e: float(e["numbers"][name]["value"]))
+            found[name] = {"value": low["numbers"][name]["value"], "chain": low["chain"], "level": low["level"]}
+    return found
+
+
 def stability(clean: Sequence[Row], altered: dict[Change, Sequence[Row]]) -> dict[str, Any]:
     """Share of pictures whose state survives every one of the mild changes: of all, and by label."""
     mild = {c: {r.image: r.state for r in rows} for c, rows in altered.items() if (c.name, c.level) in MILD}

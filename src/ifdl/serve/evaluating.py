@@ -92,6 +92,7 @@ def run(order: Order, console: Console) -> tuple[dict[str, Any], Path]:
         those = {r.shown for r in few}
         clean = [r for r in made if r.image in those]
         told["robustness"] = results.robust(chosen, clean, altered)
+        told["worst_case"] = results.worst_case(chosen, told["robustness"])
         told["stability"] = results.stability(clean, altered)
         told["robustness_of"] = {"pictures": len(few), "sweeps": {k: list(v) for k, v in SWEEPS.items()}}
     out.mkdir(parents=True, exist_ok=True)
