@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ifdl.experts._base import Arrays, Expert
+from ifdl.experts._onnx import Session
 from ifdl.nets import tiles
 from ifdl.types import Card, Map, Picture, Prediction, Question
 
@@ -39,17 +40,22 @@ CARD = Card(
 
 
 class IfdlSmall(Expert):
-    """The expert around a network that was built or loaded."""
+    """The expert around a torch network, to train, or around an ONNX file, to predict."""
 
     CARD = CARD
     THRESHOLD = 0.5
 
-    def __init__(self, net: Any, weights_sha256: str = "") -> None:
-        self._net = net
-        self.weights_sha256 = weights_sha256
+    def __init__(self, net: Any = None, weights_sha256: str = "", session: Session | None = None) -> None:
+        self._net, self._session = net, session
+        self.weights_sha256 = session.sha256 if session else weights_sha256
 
     def net(self) -> Any:
+        if self._net is None:
+            raise ValueError("this expert runs on ONNX Runtime; build it from safetensors to train it")
         return self._net
+
+    def run(self, inputs: Arrays) -> Arrays:
+        return super().run(inputs) if self._session is None else self._session(inputs)
 
     def prepare(self, pixels: NDArray[np.uint8]) -> Arrays:
         """One crop as the network takes it: `pixels` float32 3×H×W in [0, 1], sides multiples of 16."""
@@ -112,11 +118,13 @@ class IfdlSmall(Expert):
 
 
 def build(weights: Path | None = None, encoder: Path | None = None, **shape: Any) -> IfdlSmall:
-    """The expert with trained `weights` (safetensors), or untrained on an `encoder` with timm's names, to be trained.
+    """The expert with trained `weights` (ONNX, or safetensors), or untrained on an `encoder` with timm's names.
 
     `shape` are fields of `ifdl.nets.ifdl_small.Shape`. Needs the train extra. Raises ValueError with neither: an
     untrained expert never predicts by accident.
     """
+    if weights is not None and weights.suffix == ".onnx":
+        return IfdlSmall(session=Session(weights))
     if weights is None and encoder is None:
         raise ValueError("ifdl_small has no shipped weights yet; give weights, or an encoder to train from")
     from ifdl.nets.ifdl_small import IfdlSmall as Net
