@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import importlib
 import pkgutil
-from importlib.metadata import entry_points
+from functools import cache
+from importlib.metadata import EntryPoint, entry_points
 from typing import Protocol
 
 from ifdl.types import Card, Finding, Picture, State
@@ -27,18 +28,23 @@ class Clue(Protocol):
 def names() -> tuple[str, ...]:
     """Public ids of all clues at hand, without importing them."""
     own = [m.name for m in pkgutil.iter_modules(__path__) if not m.name.startswith("_")]
-    return tuple(sorted(own)) + tuple(sorted(e.name for e in entry_points(group="ifdl.evidence")))
+    return tuple(sorted(own)) + tuple(sorted(_joined()))
 
 
 def load(name: str) -> Clue:
     """The clue of that name. Raises KeyError that lists the names at hand."""
     if name not in names():
         raise KeyError(f"no clue is called {name!r}; there are {', '.join(names())}")
-    for entry in entry_points(group="ifdl.evidence"):
-        if entry.name == name:
-            return entry.load()  # type: ignore[no-any-return]
+    if name in _joined():
+        return _joined()[name].load()  # type: ignore[no-any-return]
     module: Clue = importlib.import_module(f"{__name__}.{name}")
     return module
+
+
+@cache
+def _joined() -> dict[str, EntryPoint]:
+    """Third parties' clues, looked up once: it takes reading the metadata of every installed package."""
+    return {entry.name: entry for entry in entry_points(group="ifdl.evidence")}
 
 
 def run(name: str, picture: Picture) -> list[Finding]:
