@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 
 from ifdl.evidence import copymove
+from ifdl.evidence._copymove_match import Keypoints, moves_of
 from ifdl.intake import decode
 from ifdl.signal.regions import mask_of
 from ifdl.types import Finding, Question, State
@@ -139,3 +140,16 @@ def test_camera_photographs() -> None:
     found = [examine(p.edited) for p in carried]
     assert sum(f.state is State.SUPPORTED for f in found) >= 0.6 * len(carried)
     assert all(examine(p.clean).state is not State.SUPPORTED for p in carried)
+
+
+def test_matches_onto_one_spot_are_no_copy_and_no_crash() -> None:
+    """Two far groups of points that all match one place fit a map of scale zero (seen on a real forgery)."""
+    rng = np.random.default_rng(0)
+    source = rng.uniform(0, 400, 24) + 1j * rng.uniform(0, 400, 24)
+    spot = 200 + 200j + rng.uniform(-0.4, 0.4, 24) + 1j * rng.uniform(-0.4, 0.4, 24)
+    descriptor = rng.random((24, 128)).astype(np.float32)
+    descriptor = np.concatenate([descriptor, descriptor + rng.normal(0, 0.01, (24, 128)).astype(np.float32)])
+    descriptor /= np.linalg.norm(descriptor, axis=1, keepdims=True)
+    points = Keypoints(np.concatenate([source, spot]), np.full(48, 4.0), np.zeros(48), descriptor)
+    for mirrored in (False, True):
+        assert all(0.3 < abs(move.a) < 3.3 for move in moves_of(points, mirrored))

@@ -31,6 +31,36 @@ def test_list_and_info() -> None:
     assert json.loads(run("info", "coverage", "--json").stdout)["id"] == "coverage"
 
 
+def test_list_says_what_is_here_and_what_has_no_reader(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from ifdl.data import _unknown
+
+    monkeypatch.setattr(_unknown, "UNKNOWN", {"atlantis": "searched everywhere"})
+    casia1.fabricate(tmp_path / "casia1")
+    (tmp_path / "coverage").mkdir()
+    monkeypatch.setenv("IFDL_DATA", str(tmp_path))
+    rows = {r["id"]: r for r in json.loads(run("list", "--json").stdout)}
+    assert rows["casia1"]["place"] == str(tmp_path / "casia1")
+    assert rows["coverage"]["place"] is None, "an empty folder is no set"
+    assert rows["trace"]["tasks"] == ["localisation"] and rows["trace"]["size"] and rows["folder"]["tasks"] == []
+    words = run("list").stderr
+    assert "atlantis: searched everywhere" in words and "yes" in words
+    assert "searched everywhere" in run("info", "atlantis").stderr
+    monkeypatch.delenv("IFDL_DATA")
+    assert "set IFDL_DATA" in run("list").stderr
+
+
+def test_info_shows_where_the_layout_was_learned() -> None:
+    words = " ".join(run("info", "trace").stderr.split())
+    assert "qbammey/trace" in words and "jpeg_grid_exo.png" in words and "For: localisation" in words
+    assert json.loads(run("info", "trace", "--json").stdout)["layout"]["names"]
+
+
+def test_check_repeats_the_known_defects(tmp_path: Path) -> None:
+    casia1.fabricate(tmp_path)
+    words = " ".join(run("check", "casia1", tmp_path, "--headers").stderr.split())
+    assert "warning: known defect" in words and "almost disjoint JPEG quantisation tables" in words
+
+
 def test_help_has_examples() -> None:
     for command in ("list", "info", "check", "convert"):
         assert f"ifdl data {command}" in " ".join(run(command, "--help").stdout.split())
@@ -84,6 +114,9 @@ def test_wrong_folder(tmp_path: Path) -> None:
     assert run("check", "casia1", tmp_path / "nowhere").exit_code == 2
     (tmp_path / "binary.jsonl").write_bytes(b"\xff\xfe\x00\xd8")
     assert run("check", "manifest", tmp_path / "binary.jsonl").exit_code == 2
+    (tmp_path / "hub.json").write_text('{"dataset": "nobody/nothing", "columns": {}}')
+    done = run("check", "hub", tmp_path)
+    assert done.exit_code == 2 and "columns names image" in done.stderr and "Traceback" not in done.stderr
 
 
 def test_convert_both_ways(tmp_path: Path) -> None:

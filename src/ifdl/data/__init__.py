@@ -5,7 +5,7 @@ A set module offers `CARD`, `records(root) -> Iterator[Record | Bad]`, which lis
 file becomes a `Bad` that names it: never fatal, never silent. Pictures and masks are matched by name.
 `sample` turns a Record into a Sample. Nothing is registered: a file of this folder that has `records`
 is a set (third parties join through `ifdl.data` entry points), the others are their tools.
-Nothing is ever downloaded.
+Nothing is ever downloaded, but by `hub`, which streams the one data set that its user names.
 """
 
 from __future__ import annotations

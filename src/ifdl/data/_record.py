@@ -17,8 +17,10 @@ from ifdl.types import Picture, Sample, Truth
 
 LABELS = ("authentic", "edited", "synthetic")
 SUFFIXES = frozenset(f".{extension}" for extensions in EXTENSIONS.values() for extension in extensions)
-# How a mask file marks what was edited: bright pixels, or green ones (Columbia's two-coloured masks).
-Marks = Literal["white", "green"]
+# How a mask file marks what was edited: bright pixels, green ones (Columbia's two-coloured masks), dark ones
+# (DSO-1, NIST16), or any that are not black (Korus' maps of three levels).
+Marks = Literal["white", "green", "black", "any"]
+NOT_BLACK = 10  # of 255; PhotoHolmes' threshold for Korus' maps
 
 
 @dataclass(frozen=True)
@@ -82,7 +84,9 @@ def marked(pixels: NDArray[np.uint8], marks: Marks = "white") -> NDArray[np.bool
     if marks == "green":
         # Saved as JPEG, so that colours are off by some levels and mix along edges.
         return np.asarray((pixels[..., 1] >= 100) & (pixels[..., 1] > pixels[..., 0]))
-    return np.asarray(pixels.max(axis=2) >= 128)
+    if marks == "black":
+        return np.asarray(pixels.max(axis=2) < 128)
+    return np.asarray(pixels.max(axis=2) > NOT_BLACK if marks == "any" else pixels.max(axis=2) >= 128)
 
 
 def sample(record: Record, decoder: intake.Decoder | None = None, *, decode: bool = False) -> Sample:

@@ -24,6 +24,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from ifdl.data import _fabric
+from ifdl.data._about import About, Layout
 from ifdl.data._record import Bad, Record, by_stem, first_folder, need, pictures_below
 from ifdl.types import Card
 
@@ -53,6 +54,23 @@ CARD = Card(
         "The pictures are small: 384×256.",
     ),
     licence=TERMS,
+)
+
+
+ABOUT = About(
+    tasks=("localisation", "detection"),
+    size="800 authentic and about 920 edited pictures of 384×256",
+    layout=Layout(
+        source=(
+            "github.com/namtpham/casia1groundtruth, README.md; github.com/SunnyHaze/IML-Dataset-Corrections, commit "
+            "2d88fac, README.md; github.com/photoholmes/photoholmes, commit f57f487, src/photoholmes/datasets/casia1.py"
+        ),
+        names=(
+            "Au_ani_0001.jpg",
+            "Sp_D_CND_A_pla0005_pla0023_0281.jpg",
+            "Modified Tp/Tp/Sp_D_NRN_A_cha0011_sec0011_0542.jpg",
+        ),
+    ),
 )
 
 

@@ -21,6 +21,7 @@ from ifdl import intake
 from ifdl.data import shortcuts
 from ifdl.data._header import Header, read
 from ifdl.data._record import Bad, Here, Record, mask_of, misfit
+from ifdl.types import Card
 
 NEAR = 4  # bits of 64 in which the hashes of near-duplicates differ at most
 FLAT = 8  # levels: a picture whose small copy varies less has no hash to speak of
@@ -84,6 +85,7 @@ def check(
     pixels: bool = True,
     isolated: bool = True,
     workers: int = 2,
+    card: Card | None = None,
     limits: intake.Limits = intake.Limits(),  # noqa: B008
     progress: Callable[[int, int], None] = lambda done, total: None,
 ) -> Report:
@@ -91,7 +93,8 @@ def check(
 
     `pixels` False decodes neither pictures nor masks: much faster, but then only what names, bytes and
     headers show is checked. Files are decoded in `workers` child processes; `isolated` False does it in
-    this one, without limits of time and memory, for pictures of one's own making.
+    this one, without limits of time and memory, for pictures of one's own making. What the set's `card`
+    knows to be wrong with it is repeated as warnings.
     """
     listed = list(records)
     bad = [Problem("bad_record", "error", (b.name,), b.reason) for b in listed if isinstance(b, Bad)]
@@ -121,6 +124,7 @@ def check(
         *_near(read_well),
         *_absolute(wanted),
         *_shortcuts(areas, chance),
+        *(Problem("known_defect", "warning", (), limit) for limit in (card.limits if card else ())),
     )
     shares = [look.share for look in looks if look.share is not None]
     return Report(

@@ -26,6 +26,7 @@ from pathlib import Path
 import numpy as np
 
 from ifdl.data import _fabric
+from ifdl.data._about import About, Layout
 from ifdl.data._record import Bad, Record, by_stem, first_folder, need, pictures_below
 from ifdl.types import Card
 
@@ -49,6 +50,24 @@ CARD = Card(
         "One mask of the spliced set is reported as damaged in a public processing script.",
     ),
     licence=TERMS,
+)
+
+
+ABOUT = About(
+    tasks=("localisation", "detection"),
+    size="183 authentic and 180 spliced pictures, uncompressed",
+    layout=Layout(
+        source=(
+            "www.ee.columbia.edu/ln/dvmm/downloads/authsplcuncmp/; github.com/photoholmes/photoholmes, commit f57f487, "
+            "src/photoholmes/datasets/columbia.py; github.com/mjkwon2021/CAT-Net, commit 6536f9d, "
+            "Splicing/data/Columbia_list.txt and Columbia_auth_list.txt"
+        ),
+        names=(
+            "4cam_auth/canong3_02_sub_03.tif",
+            "4cam_splc/nikond70_canonxt_sub_03.tif",
+            "4cam_splc/edgemask/nikond70_canonxt_sub_03_edgemask.jpg",
+        ),
+    ),
 )
 
 

@@ -19,6 +19,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from ifdl.data import _fabric
+from ifdl.data._about import About, Layout
 from ifdl.data._record import Bad, Record, by_stem, first_folder, need
 from ifdl.types import Card
 
@@ -43,6 +44,20 @@ CARD = Card(
         "Original pictures also repeat objects: a score here punishes whoever only looks for similar parts.",
     ),
     licence=TERMS,
+)
+
+
+ABOUT = About(
+    tasks=("localisation", "detection"),
+    size="100 edited pictures with masks and their 100 originals",
+    layout=Layout(
+        source=(
+            "github.com/photoholmes/photoholmes, commit f57f487, src/photoholmes/datasets/coverage.py; "
+            "github.com/SunnyHaze/IML-Dataset-Corrections, commit 2d88fac, README.md; "
+            "github.com/mjkwon2021/CAT-Net, commit 6536f9d, Splicing/data/COVERAGE_tamp.txt"
+        ),
+        names=("1.tif", "1t.tif", "41forged.tif", "41copy.tif", "41paste.tif"),
+    ),
 )
 
 

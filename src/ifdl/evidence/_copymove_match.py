@@ -20,6 +20,7 @@ SMALL = 640  # up to this side keypoints are sought in the picture enlarged twic
 MOST_POINTS = 4000
 APART = 24.0  # working pixels; nearer places are one
 LEAST_MATCHES, MOST_MOVES = 4, 6
+SCALES = (0.3, 3.3)  # beyond these a fitted map is no copy any more; hypotheses are held to 0.45-2.2
 
 # the SIFT descriptor of the mirrored patch is a permutation: rows of cells and directions run backwards
 _MIRROR = np.array([((3 - r) * 4 + c) * 8 + (8 - o) % 8 for r in range(4) for c in range(4) for o in range(8)])
@@ -152,10 +153,16 @@ def moves_of(k: Keypoints, mirrored: bool) -> list[Move]:
             us, qs = u[members] - u[members].mean(), q[members] - q[members].mean()
             turn_scale = (us.conj() * qs).sum() / (np.abs(us) ** 2).sum()
             shift = q[members].mean() - turn_scale * u[members].mean()
+            if not SCALES[0] < abs(turn_scale) < SCALES[1]:
+                break
             closer = free & (np.abs(turn_scale * u + shift - q) < 2.0) & (np.abs(np.log(own / turn_scale)) < 0.6)
             if len(np.unique(p[closer])) < 3:
                 break
             members = closer
+        # Votes of matches onto one spot can fit a map that shrinks everything to it, which is no copy.
+        if not SCALES[0] < abs(turn_scale) < SCALES[1]:
+            free &= ~members
+            continue
         at = p[members]
         box = (float(at.real.min()), float(at.imag.min()), float(at.real.max()), float(at.imag.max()))
         move = Move(complex(turn_scale), complex(shift), mirrored, len(np.unique(np.rint(at / 4))), box)

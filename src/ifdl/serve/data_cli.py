@@ -1,4 +1,4 @@
-"""`ifdl data`: public sets, folders and manifests. JSON goes to stdout, words to stderr; nothing is downloaded."""
+"""`ifdl data`: public sets, folders and manifests. JSON goes to stdout, words to stderr."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import sys
 from collections.abc import Callable
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, NoReturn
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import typer
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from ifdl.data.check import Report
 
 app = typer.Typer(
-    help="List, describe, check and convert sets of pictures. Nothing is ever downloaded.",
+    help="List, describe, check and convert sets of pictures. Nothing is downloaded but by `hub`, as its file says.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
@@ -36,49 +36,68 @@ class To(StrEnum):
     IMDLBENCO = "imdlbenco"
 
 
-@app.command("list", epilog="Example: ifdl data list --json")
+@app.command("list", epilog="Example: IFDL_DATA=~/sets ifdl data list --json")
 def list_(json_: Json = False) -> None:
-    """List the sets that can be read, and their terms."""
+    """List the sets that can be read: what for, how large, their terms, and which are on this disk.
+
+    On this disk are the folders of IFDL_DATA that are called by a set's name.
+    """
     import json
 
-    from pydantic import TypeAdapter
     from rich.table import Table
+    from rich.text import Text
 
     from ifdl import data
-    from ifdl.types import Card
+    from ifdl.data._here import VARIABLE, home, place
+    from ifdl.data._unknown import UNKNOWN
 
-    cards = [data.load(name).CARD for name in data.names()]
+    rows = [_facts(data.load(name)) | {"place": str(p) if (p := place(name)) else None} for name in data.names()]
     if json_:
-        typer.echo(json.dumps(TypeAdapter(list[Card]).dump_python(cards, mode="json"), ensure_ascii=False))
+        typer.echo(json.dumps(rows, ensure_ascii=False))
         return
     grid = Table(box=None, pad_edge=False, header_style="bold")
-    for column in ("name", "what", "terms"):
-        grid.add_column(column, no_wrap=column == "name")
-    for card in cards:
-        grid.add_row(card.id, card.title, card.licence)
-    _console().print(grid)
+    for column in ("name", "here", "for", "size", "terms"):
+        grid.add_column(column, no_wrap=column in ("name", "here"))
+    for row in rows:
+        here = "yes" if row["place"] else "-"
+        cells = (row["id"], here, ", ".join(row["tasks"]) or row["title"], row["size"], row["licence"])
+        grid.add_row(*(Text(cell) for cell in cells))
+    console = _console()
+    console.print(grid)
+    looked = f"looked for below {home()}" if home() else f"set {VARIABLE} to the folder that holds your sets"
+    console.print(f"here: on this disk ({looked})", markup=False)
+    if UNKNOWN:
+        console.print("Layout unknown, no reader:", style="bold")
+        for name, reason in sorted(UNKNOWN.items()):
+            console.print(f"  - {name}: {reason}", markup=False)
 
 
 @app.command(epilog="Example: ifdl data info casia1")
 def info(name: Name, json_: Json = False) -> None:
-    """Say how to obtain a set, what to cite, and what is known to be wrong with it."""
+    """Say how to obtain a set, what to cite, what is known to be wrong with it, and where its layout was learned."""
     import json
 
-    from pydantic import TypeAdapter
+    from ifdl.data._unknown import UNKNOWN
 
-    from ifdl.types import Card
-
-    card = _set(name).CARD
+    if name in UNKNOWN:
+        _refuse(f"{name} has no reader, for its layout is unknown: {UNKNOWN[name]}")
+    row = _facts(_set(name))
     if json_:
-        typer.echo(json.dumps(TypeAdapter(Card).dump_python(card, mode="json"), ensure_ascii=False))
+        typer.echo(json.dumps(row, ensure_ascii=False))
         return
     console = _console()
-    console.print(f"{card.id}: {card.title}", style="bold", markup=False)
-    for line in (card.domain, f"Terms: {card.licence}.", f"Cite: {card.citation}. {card.url}".strip()):
+    console.print(f"{row['id']}: {row['title']}", style="bold", markup=False)
+    if row["tasks"]:
+        console.print(f"For: {', '.join(row['tasks'])}. Size: {row['size']}.", markup=False)
+    for line in (row["domain"], f"Terms: {row['licence']}.", f"Cite: {row['citation']}. {row['url']}".strip()):
         console.print(line, markup=False)
     console.print("Known defects and limits:", style="bold")
-    for limit in card.limits:
+    for limit in row["limits"]:
         console.print(f"  - {limit}", markup=False)
+    if row["layout"]:
+        console.print("Layout, learned from", style="bold")
+        console.print(f"  {row['layout']['source']}", markup=False)
+        console.print(f"  with files such as {', '.join(row['layout']['names'])}", markup=False)
 
 
 @app.command(
@@ -103,7 +122,7 @@ def check(
     listed = [row for root in roots for row in _records(name, root, str(root) if len(roots) > 1 else None)]
     console = _console()
     with _Progress(console) as tell:
-        report = look(listed, pixels=not headers, workers=workers, progress=tell)
+        report = look(listed, pixels=not headers, workers=workers, card=_set(name).CARD, progress=tell)
     if json_:
         typer.echo(json.dumps(dataclasses.asdict(report), ensure_ascii=False))
     else:
@@ -193,6 +212,19 @@ def _set(name: str) -> DataSet:
         _refuse(str(error.args[0]))
 
 
+def _facts(chosen: DataSet) -> dict[str, Any]:
+    """The card with what is said beside it; sets of your own and third parties' may say nothing more."""
+    from dataclasses import asdict
+
+    from pydantic import TypeAdapter
+
+    from ifdl.types import Card
+
+    about = getattr(chosen, "ABOUT", None)
+    told = asdict(about) if about else {"tasks": (), "size": "", "layout": None}
+    return {**TypeAdapter(Card).dump_python(chosen.CARD, mode="json"), **told}
+
+
 def _records(name: str, root: Path, split: str | None) -> list[Record | Bad]:
     from dataclasses import replace
 
@@ -201,7 +233,7 @@ def _records(name: str, root: Path, split: str | None) -> list[Record | Bad]:
     chosen = _set(name)
     try:
         rows = list(chosen.records(root))
-    except (OSError, UnicodeDecodeError) as error:
+    except (OSError, ImportError, ValueError) as error:
         _refuse(f"{error}; `ifdl data info {name}` says what it should hold")
     if split is None:
         return rows
