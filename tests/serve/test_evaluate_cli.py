@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
-from click.testing import Result
 from typer.testing import CliRunner
 
 from ifdl.data import manifest
@@ -14,7 +14,7 @@ from ifdl.serve.cli import app
 from tests.serve.test_cli import ifdl
 
 
-def typed(*words: object) -> Result:
+def typed(*words: object) -> Any:
     """The command in this process: a new one costs seconds."""
     return CliRunner().invoke(app, [str(w) for w in words])
 
