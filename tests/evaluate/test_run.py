@@ -122,6 +122,25 @@ def test_a_strangers_command(root: Path, tmp_path: Path) -> None:
         Spec("command", "python infer.py {image}").build()
 
 
+@pytest.mark.parametrize(("told", "said"), [("NaN", "finite"), ('"high"', "no number"), ("[1]", "no number")])
+def test_a_score_that_is_none_costs_its_row_and_not_the_run(root: Path, tmp_path: Path, told: str, said: str) -> None:
+    folder = save_maps(root, tmp_path / "maps", perfect)
+    scores = tmp_path / "scores.json"
+    scores.write_text(f'{{"images/forged/0.jpg": {told}}}')
+    made = list(rows(Job(Spec("maps", str(folder), scores=str(scores)), NATIVE), records(root)))
+    errors = [r.error for r in made if r.error]
+    assert len(errors) == 1 and said in errors[0]
+    assert summary.numbers(NATIVE, made, 20)["image_auc"]["value"] is not None
+
+
+def test_an_unknown_class_is_refused(root: Path, tmp_path: Path) -> None:
+    script = tmp_path / "infer.py"
+    script.write_text(COMMAND.replace('"edited"', '"fake"'))
+    line = f"{sys.executable} {script} {{image}} {{out}} 0"
+    made = next(rows(Job(Spec("command", line), NATIVE), records(root)[:1]))
+    assert "'fake'" in (made.error or "") and made.state == State.FAILED
+
+
 def test_predictions_are_kept_and_workers_change_nothing(root: Path, tmp_path: Path) -> None:
     job = Job(Spec("clue", "copymove"), NATIVE, tmp_path / "kept")
     first = list(rows(job, records(root)))

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -77,7 +76,7 @@ def says_edited(output: Output) -> bool:
 
 
 def fitted(levels: Levels, marked: Mask | None, truth: Mask, size: Size) -> tuple[Levels, Mask | None, Mask]:
-    """Map, marks and truth at the protocol's size: the map interpolated linearly, masks by nearest pixel."""
+    """Map, marks and truth at the protocol's size, interpolated linearly; marks and truth are cut again at one half."""
     height, width = truth.shape
     if size.policy == "native" or size.side is None:
         return levels, marked, truth
@@ -89,10 +88,8 @@ def fitted(levels: Levels, marked: Mask | None, truth: Mask, size: Size) -> tupl
         to = (max(1, round(width * factor)), max(1, round(height * factor)))
     if to == (width, height):
         return levels, marked, truth
-    moved = [None if m is None else cv2.resize(m.astype(np.uint8), to, interpolation=cv2.INTER_NEAREST_EXACT) > 0
-             for m in (marked, truth)]  # fmt: skip
-    assert moved[1] is not None
-    return np.asarray(cv2.resize(levels, to, interpolation=cv2.INTER_LINEAR), np.uint16), moved[0], moved[1]
+    small, cut = pixel.resized(levels, truth, to[::-1])
+    return small, None if marked is None else pixel.resized(levels, marked, to[::-1])[1], cut
 
 
 def _value(number: Number, tally: Tally, share: float | None) -> float:

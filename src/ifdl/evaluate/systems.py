@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 import shlex
 import subprocess
 import tempfile
@@ -24,8 +25,8 @@ from numpy.typing import NDArray
 import ifdl
 from ifdl import evidence, experts, spine
 from ifdl.evaluate import maps
-from ifdl.signal import rle
-from ifdl.types import Finding, Map, Picture, Question, Region, State
+from ifdl.signal.regions import mask_of
+from ifdl.types import Finding, Map, Picture, Question, State
 from ifdl.verdict.fuse import PRECEDENCE
 
 # Rooms whose code can move a clue's or the verdict's numbers, beside its stated version; an expert has two more.
@@ -140,7 +141,7 @@ def verdict() -> Named:
         answer = found.answer(Question.LOCAL_EDIT)
         own = [f for f in found.findings if f.question == Question.LOCAL_EDIT and not f.experimental]
         fused = _of_findings(own, picture)
-        marked = _marks(found.regions if answer.state == State.SUPPORTED else (), picture)
+        marked = mask_of(found.regions if answer.state == State.SUPPORTED else (), (picture.height, picture.width))
         parts = {}
         for name in dict.fromkeys(f.clue for f in own):
             with suppress(SystemFailed):
@@ -183,23 +184,12 @@ def _of_findings(findings: list[Finding], picture: Picture) -> Output:
             # A clue below its threshold may order pixels, but never outbid one above it.
             levels = np.maximum(levels, own // 2 + (32768 if finding.state == State.SUPPORTED else 0) * (own > 0))
     held = [f for f in findings if f.state == State.SUPPORTED]
-    marked = _marks(tuple(r for f in held for r in f.regions), picture)
+    marked = mask_of(tuple(r for f in held for r in f.regions), size)
     if not any(f.map is not None for f in findings):
         levels = marked.astype(np.uint16) * 65535
     said = max(findings, key=lambda f: (f.state == state, f.strength))
     heat = Map(levels.astype(np.uint16), size)
     return Output(state, max(f.strength for f in findings), heat, marked, reason=said.sentence)
-
-
-def _marks(regions: tuple[Region, ...], picture: Picture) -> NDArray[np.bool_]:
-    marked = np.zeros((picture.height, picture.width), bool)
-    for region in regions:
-        if region.mask is not None:
-            marked |= rle.decode(region.mask)
-        else:
-            x, y, wide, high = region.box
-            marked[y : y + high, x : x + wide] = True
-    return marked
 
 
 # ---------------------------------------------------------------- strangers'
@@ -273,8 +263,15 @@ def _of_map(path: Path, picture: Picture, threshold: float, score: float | None,
         raise SystemFailed(str(error)) from error
     if levels.shape != size:
         raise SystemFailed(f"{path.name} is {levels.shape[1]}×{levels.shape[0]}, the picture {size[1]}×{size[0]}")
-    value = maps.score(levels) if score is None else float(score)
-    state = SAID[said] if said in SAID else SAID["edited" if value >= threshold else "authentic"]
+    if said is not None and said not in SAID:
+        raise SystemFailed(f"it names the class {said!r}; there are {', '.join(SAID)}")
+    try:
+        value = maps.score(levels) if score is None else float(score)
+    except (TypeError, ValueError) as error:
+        raise SystemFailed(f"its score {score!r} is no number") from error
+    if not math.isfinite(value):
+        raise SystemFailed(f"its score {value} is no finite number")
+    state = SAID["edited" if value >= threshold else "authentic"] if said is None else SAID[said]
     return Output(state, value, Map(levels, size), None, said)
 
 

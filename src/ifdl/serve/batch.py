@@ -4,15 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import json
-import sys
 from collections.abc import Iterator, Sequence
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from ifdl import intake, report, spine
 from ifdl.evidence import load, names
@@ -20,6 +18,7 @@ from ifdl.intake import IntakeError
 from ifdl.report.json import error_row, to_json, to_line
 from ifdl.report.redact import redacted
 from ifdl.serve import sources, terminal
+from ifdl.serve.progress import bar
 from ifdl.types import Picture, Report, State
 
 
@@ -56,7 +55,7 @@ def run(wanted: Sequence[str], options: Options, console: Console) -> Tally:
         options.out.mkdir(parents=True, exist_ok=True)
     with (
         rows.open("w", encoding="utf-8") if rows else nullcontext() as file,
-        _progress(console, several) as progress,
+        bar(console, several) as progress,
     ):
         task = progress.add_task("examining", total=len(wanted)) if progress else None
         for outcome in _outcomes(wanted, options, console if not several else None):
@@ -160,10 +159,3 @@ def _pipeline(options: Options) -> tuple[str, bool]:
     chosen = names() if options.clues is None else options.clues
     versions = {clue: load(clue).CARD.version for clue in chosen}
     return spine.environment(versions, options.calibration).pipeline, options.full
-
-
-def _progress(console: Console, several: bool) -> AbstractContextManager[Progress | None]:
-    if not several or not sys.stderr.isatty():
-        return nullcontext()
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    return Progress(*columns, console=console)

@@ -4,17 +4,15 @@ from __future__ import annotations
 
 import json
 import math
-import sys
-from contextlib import nullcontext
 from pathlib import Path
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table as Grid
 
 from ifdl.data.manifest import write_text
 from ifdl.evaluate.calibrate import Order, calibrate, summary
 from ifdl.report.words import QUESTIONS
+from ifdl.serve import progress
 from ifdl.signal.stats import upper_bound
 from ifdl.verdict import calibration as calibrations
 from ifdl.verdict.calibration import Calibration, Level, Tables
@@ -24,8 +22,7 @@ USUAL_DETECTION = 0.8
 
 def run(order: Order, out: Path, console: Console, command: str = "", results: Path | None = None) -> Calibration:
     """Write the calibration file `out`, and its measures to `results` if named. Raises ValueError with the cure."""
-    progress = _progress(console) if sys.stderr.isatty() else nullcontext()
-    with progress as bar:
+    with progress.bar(console) as bar:
         task = bar.add_task("examining", total=None) if bar else None
 
         def told(done: int, total: int) -> None:
@@ -83,8 +80,3 @@ def _reach(level: Level) -> str:
         f"({allowed or 'no word'}). No false alarm and {100 * USUAL_DETECTION:.0f} % found would allow {best:.0f} "
         f"({could or 'no word'})."
     )
-
-
-def _progress(console: Console) -> Progress:
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    return Progress(*columns, console=console)

@@ -141,16 +141,22 @@ def calibrate(
     out: Annotated[Path, typer.Option(help="The calibration file.")] = Path("calibration.json"),
     pairs: Annotated[int, typer.Option(min=20, help="How many forgeries to make.")] = 600,
     seed: Annotated[int, typer.Option(min=0, help="The same seed makes the same forgeries.")] = 0,
+    split: Annotated[
+        list[str] | None, typer.Option(help="Which photographs of camera sets: calibrate (default), train, test.")
+    ] = None,
     work: Annotated[Path, typer.Option(help="What was examined is kept here, to go on.")] = Path("calibration-work"),
     results: Annotated[Path | None, typer.Option(help="Write the measures here too.")] = None,
 ) -> None:
     """Fit how far the tests may be believed on pictures like yours, and write a file for `ifdl examine`."""
+    from ifdl.data.manifest import Split
     from ifdl.evaluate.calibrate import Order
     from ifdl.serve import calibrate_cli
 
     line = "ifdl " + shlex.join(sys.argv[1:])
     try:
-        calibrate_cli.run(Order(tuple(authentic), work, forged, pairs, seed), out, _console(), line, results)
+        splits = tuple(Split(s) for s in split or [Split.CALIBRATE])
+        order = Order(tuple(authentic), work, forged, pairs, seed, splits=splits)
+        calibrate_cli.run(order, out, _console(), line, results)
     except ValueError as error:
         _refuse(str(error))
 

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-import sys
 from collections.abc import Sequence
-from contextlib import nullcontext
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -14,7 +12,6 @@ from typing import Any
 
 import numpy as np
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
 from ifdl import data
@@ -27,6 +24,7 @@ from ifdl.evaluate.protocol import Protocol
 from ifdl.evaluate.robustness import SWEEPS, Change, all_changes
 from ifdl.evaluate.run import Job, Row, rows
 from ifdl.evaluate.systems import Spec
+from ifdl.serve import progress
 
 
 @dataclass(frozen=True)
@@ -170,9 +168,7 @@ def note_reading(order: Order, system: str, name: str, protocol: Protocol) -> No
 
 def _rows(job: Job, records: Sequence[Record], workers: int, console: Console, what: str) -> list[Row]:
     made = []
-    shown = console.is_terminal and sys.stderr.isatty()
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=console) if shown else nullcontext() as bar:
+    with progress.bar(console, console.is_terminal) as bar:
         task = bar.add_task(what, total=len(records)) if bar else None
         for row in rows(job, records, workers):
             made.append(row)

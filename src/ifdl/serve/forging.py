@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-import sys
 from collections.abc import Iterable
-from contextlib import nullcontext
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -14,10 +12,10 @@ from typing import Any
 import cv2
 import numpy as np
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from ifdl.data.manifest import Split
 from ifdl.forge import contact, material, produce, recipe
+from ifdl.serve import progress
 
 ON_SHEET = 24
 
@@ -61,8 +59,7 @@ def run(order: Order, console: Console) -> int:
     if done:
         console.print(f"{len(done)} pairs are there already", markup=False)
     shown: list[produce.Pair] = []
-    progress = _progress(console) if sys.stderr.isatty() else nullcontext()
-    with rows.open("a", encoding="utf-8") as file, progress as bar:
+    with rows.open("a", encoding="utf-8") as file, progress.bar(console) as bar:
         task = bar.add_task("forging", total=len(missing)) if bar else None
         for pair in produce.pairs(photographs, chosen, order.seed, missing, order.workers):
             for row in write(pair, order.out):
@@ -150,8 +147,3 @@ def _sort(rows: Path) -> None:
     part = rows.with_suffix(".part")
     part.write_text("".join(line + "\n" for line in lines), encoding="utf-8")
     part.replace(rows)
-
-
-def _progress(console: Console) -> Progress:
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    return Progress(*columns, console=console)
