@@ -14,7 +14,7 @@ import ifdl
 from ifdl import evidence, spine
 from ifdl.report.json import to_json
 from ifdl.types import PROPOSITIONS, Coverage, Finding, Innocent, Question, Report, State, Word
-from ifdl.verdict import calibration
+from ifdl.verdict import battery, calibration
 from tests.photographs import SHARED
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -70,8 +70,8 @@ def test_json_is_the_same_twice_but_for_the_run_block(splice: Report) -> None:
 
 def test_every_test_has_a_coverage_row_and_a_reason(splice: Report) -> None:
     rows = {c.test: c for c in splice.verdict.coverage}
-    assert set(evidence.names()) | set(spine.PLANNED) | {"calibration"} == set(rows)
-    for name in set(spine.PLANNED) - set(evidence.names()):
+    assert set(battery.names()) | set(spine.PLANNED) | {"calibration"} == set(rows)
+    for name in set(spine.PLANNED) - set(battery.names()):
         assert (rows[name].state, rows[name].reason) == (State.NOT_RUN, "not part of this version")
     assert all(row.reason for row in rows.values())
 

@@ -1,4 +1,4 @@
-"""The spine: picture → findings → verdict → explanation → report. Readable in five minutes.
+"""The spine: picture → findings and predictions → verdict → explanation → report. Readable in five minutes.
 
 The house calls this file `examine.py`; it is named `spine` so that `ifdl.examine` can be the function
 that everybody calls.
@@ -17,7 +17,7 @@ from importlib.metadata import version
 from pathlib import Path
 
 import ifdl
-from ifdl import evidence, intake
+from ifdl import intake
 from ifdl.explain import grounded
 from ifdl.report.json import SCHEMA_VERSION
 from ifdl.types import (
@@ -27,12 +27,15 @@ from ifdl.types import (
     Event,
     Finding,
     Picture,
+    Prediction,
     Question,
     Report,
     Run,
     State,
 )
+from ifdl.verdict import battery
 from ifdl.verdict import calibration as calibrations
+from ifdl.verdict.deep import repeats, steadied
 from ifdl.verdict.fuse import PRECEDENCE, Scale, coverage_of, fuse
 from ifdl.verdict.strata import stratum_of
 
@@ -46,7 +49,7 @@ PLANNED: dict[str, tuple[str, tuple[Question, ...]]] = {
     "noise": ("Local noise level", (Question.LOCAL_EDIT,)),
     "resampling": ("Resampling traces", (Question.LOCAL_EDIT,)),
     "thumbnail": ("Embedded thumbnail", (Question.CLAIMS,)),
-    "expert": ("Learned expert", (Question.LOCAL_EDIT, Question.SYNTHETIC_ORIGIN)),
+    "generated": ("Detector of generated pictures", (Question.SYNTHETIC_ORIGIN,)),
 }
 CALIBRATION = "Calibrated likelihood ratios"
 NOT_CLAIMED = (
@@ -56,7 +59,9 @@ NOT_CLAIMED = (
     "that a file without traces was never changed",
     "any probability that the picture is real or false",
 )
-LIBRARIES = ("numpy", "scipy", "opencv-python-headless", "pillow", "simplejpeg", "pydantic", "c2pa-python")
+LIBRARIES = (
+    "numpy", "scipy", "opencv-python-headless", "pillow", "simplejpeg", "pydantic", "c2pa-python", "onnxruntime",
+)  # fmt: skip
 
 
 def examine(
@@ -67,11 +72,13 @@ def examine(
     name: str | None = None,
     progress: Callable[[str], None] = lambda step: None,
     calibration: Path | None = None,
+    deep: bool = False,
 ) -> Report:
     """Examine one picture file, or its bytes, and answer the four questions.
 
-    `clues` restricts the tests by name; `progress` is told each step as it begins; `calibration` is a file
-    of one's own, by default the shipped one. The picture is decoded in a child process under `limits`.
+    `clues` restricts the tests, clues and experts alike, by name; `progress` is told each step as it begins;
+    `calibration` is a file of one's own, by default the shipped one; `deep` repeats the answers on local edits and
+    synthetic origin after mild re-savings. The picture is decoded in a child process under `limits`.
     Raises `ifdl.intake.IntakeError` if it cannot be, ValueError for a calibration file that is not one.
     """
     calibrations.load(calibration)  # a wrong one is said before any work
@@ -79,7 +86,7 @@ def examine(
     began = time.perf_counter()
     picture = intake.load(source, limits, name=name)
     seconds = {"intake": time.perf_counter() - began}
-    return examine_picture(picture, clues=clues, progress=progress, seconds=seconds, calibration=calibration)
+    return examine_picture(picture, clues=clues, progress=progress, seconds=seconds, calibration=calibration, deep=deep)
 
 
 def examine_picture(
@@ -89,22 +96,30 @@ def examine_picture(
     progress: Callable[[str], None] = lambda step: None,
     seconds: dict[str, float] | None = None,
     calibration: Path | None = None,
+    deep: bool = False,
 ) -> Report:
     """The same for a picture that is decoded already."""
     loaded = calibrations.load(calibration)
     started = datetime.now(UTC)
     spent = dict(seconds or {})
-    chosen = evidence.names() if clues is None else tuple(dict.fromkeys(clues))
-    cards = {clue: evidence.load(clue).CARD for clue in dict.fromkeys((*evidence.names(), *chosen))}
+    chosen = battery.names() if clues is None else tuple(dict.fromkeys(clues))
+    cards = {test: battery.card(test) for test in dict.fromkeys((*battery.names(), *chosen))}
     findings: list[Finding] = []
-    for clue in chosen:
-        progress(clue)
+    predictions: list[Prediction] = []
+    for test in chosen:
+        progress(test)
         began = time.perf_counter()
-        findings += _numbered(evidence.run(clue, picture), cards[clue])
-        spent[clue] = time.perf_counter() - began
-    versions = {clue: card.version for clue, card in cards.items()}
+        outcome = battery.run(test, picture)
+        findings += _numbered(outcome.findings, cards[test])
+        predictions += [outcome.prediction] if outcome.prediction else []
+        spent[test] = time.perf_counter() - began
+    versions = {test: card.version for test, card in cards.items()}
     scale = Scale(loaded, str(stratum_of(picture)), versions) if loaded else None
-    verdict = fuse(findings, coverage(findings, cards, chosen, scale), scale)
+    verdict = replace(fuse(findings, coverage(findings, cards, chosen, scale), scale), predictions=tuple(predictions))
+    if deep:
+        began = time.perf_counter()
+        verdict = steadied(verdict, repeats(picture, chosen, scale, progress))
+        spent["deep"] = time.perf_counter() - began
     progress("report")
     explanation = grounded.explain(picture, verdict)
     spent["total"] = sum(spent.values())
@@ -113,7 +128,7 @@ def examine_picture(
         item=picture.item,
         verdict=verdict,
         explanation=explanation,
-        environment=environment({clue: cards[clue].version for clue in chosen}, calibration),
+        environment=environment({test: cards[test].version for test in chosen}, calibration),
         not_claimed=NOT_CLAIMED,
         redacted=False,
         run=Run(started.isoformat(timespec="seconds"), spent, custody(picture, findings, started)),
@@ -147,6 +162,7 @@ def environment(clues: dict[str, str], calibration: Path | None = None) -> Envir
     """Versions of everything that can move a number or a word, and one hash over them."""
     loaded = calibrations.load(calibration)
     weights = {"calibration": loaded.sha256} if loaded else {}
+    weights |= battery.weights(clues)
     libraries = {name: version(name) for name in LIBRARIES}
     parts = {
         "ifdl": ifdl.__version__,

@@ -339,14 +339,19 @@ class Finding:
 
 @dataclass(frozen=True, eq=False)
 class Prediction:
-    """A trained expert's result; `probabilities` by class (authentic, edited, synthetic)."""
+    """A trained expert's result; `probabilities` by class (authentic, edited, synthetic).
+
+    `score` in [0, 1] is of the whole picture, higher where it is more likely edited; None where there is only a map.
+    The classes' shares stay in memory: uncalibrated, they would be read as a verdict.
+    """
 
     expert: str
     heat: Map
     reliability: Map | None = None
-    probabilities: dict[str, float] = field(default_factory=dict)
+    probabilities: Annotated[dict[str, float], InMemory] = field(default_factory=dict)
     regions: tuple[Region, ...] = ()
     weights_sha256: str = ""
+    score: float | None = None
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from ifdl.data import Bad, Record, _fabric, _rows, dffd, doctamper, faceforensics, hub, seq_deepfake, shards, trace
+from ifdl.data import Bad, Record, _fabric, _rows, dffd, doctamper, faceforensics, hub, shards, trace
 
 
 def told(rows: Iterator[Record | Bad]) -> tuple[list[Record], list[Bad]]:
@@ -49,15 +49,6 @@ def test_dffd_says_what_was_altered_and_what_was_made(tmp_path: Path) -> None:
         ("authentic", None), ("edited", "faceapp"),
         ("synthetic", "pggan_v1"), ("synthetic", "stylegan_ffhq")}  # fmt: skip
     assert "F_FAP0_01256" in {r.source for r in records}
-
-
-def test_steps_are_read_in_their_order(tmp_path: Path) -> None:
-    seq_deepfake.fabricate(tmp_path)
-    _fabric.save(_fabric.scene(1), tmp_path / "facial_components" / "images" / "val" / "nose-hat" / "000001.jpg")
-    records, bad = told(seq_deepfake.records(tmp_path))
-    steps = {tuple(r.extra["steps"]) for r in records}
-    assert ("nose", "eyebrow", "lip", "eye", "hair") in steps and () in steps
-    assert [b.name for b in bad] == ["facial_components/images/val/nose-hat"]
 
 
 def test_a_database_that_was_not_written_out_is_said(tmp_path: Path) -> None:

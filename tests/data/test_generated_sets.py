@@ -18,16 +18,14 @@ from ifdl.data import (
     chameleon,
     deal300k,
     genimage,
-    hires50k,
     load,
     mmtd_set,
     opensdi,
     samm,
     sidset,
-    so_fake,
 )
 
-SETS = (chameleon, deal300k, genimage, hires50k, mmtd_set, opensdi, samm, sidset, so_fake)
+SETS = (chameleon, deal300k, genimage, mmtd_set, opensdi, samm, sidset)
 
 
 def listed(chosen: DataSet, root: Path) -> tuple[list[Record], list[Bad]]:
@@ -119,15 +117,6 @@ def test_opensdi_classes_follow_the_key(tmp_path: Path, monkeypatch: pytest.Monk
     assert len(bad) == 1 and "elsewhere" in bad[0].reason
 
 
-def test_so_fake_names_an_unknown_scope(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    without_pyarrow(monkeypatch)
-    made = [row(0, id="a", scope="FULL_SYNTHETIC", generator="Imagen4"), row(1, id="b", scope="OTHER")]
-    _rows.fabricate(tmp_path, "data/test_image-00045-of-00046.parquet", "id", made)
-    records, bad = listed(so_fake, tmp_path)
-    assert [(r.label, r.kind, r.split, r.source) for r in records] == [("synthetic", "Imagen4", "test", "a")]
-    assert "OTHER" in bad[0].reason
-
-
 # ---------------------------------------------------------------- folders
 
 
@@ -204,13 +193,6 @@ def test_samm_entries(tmp_path: Path) -> None:
         "swap_jpg/2.jpg is in none",
     ):
         assert words in reasons
-
-
-def test_hires50k_keeps_the_class_of_size(tmp_path: Path) -> None:
-    hires50k.fabricate(tmp_path)
-    _fabric.save(_fabric.scene(9), tmp_path / "W>5000" / "1_fake" / "a.jpg")
-    records, bad = listed(hires50k, tmp_path)
-    assert not bad and {r.extra["size"] for r in records} == {"W_0900", "W_1200", "W_5000", "W>5000"}
 
 
 def without_pyarrow(monkeypatch: pytest.MonkeyPatch) -> None:

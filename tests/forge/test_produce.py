@@ -120,7 +120,6 @@ def test_a_detector_is_asked_once_a_photograph_and_its_objects_move_with_the_cro
 def test_a_missing_detector_is_said_before_any_worker_starts(
     folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    pytest.importorskip("onnxruntime", reason="the objects extra is not installed")
     monkeypatch.setenv("IFDL_HOME", str(tmp_path))
     wanted = dataclasses.replace(recipe.load(), objects=True)
     with pytest.raises(FileNotFoundError, match="ifdl models fetch yolox_nano"):

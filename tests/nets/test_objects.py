@@ -51,14 +51,12 @@ def test_letterbox_is_bgr_on_grey() -> None:
 
 
 def test_missing_weights_name_the_cure(tmp_path, monkeypatch: pytest.MonkeyPatch) -> None:  # type: ignore[no-untyped-def]
-    pytest.importorskip("onnxruntime", reason="the objects extra is not installed")
     monkeypatch.setenv("IFDL_HOME", str(tmp_path))
     with pytest.raises(FileNotFoundError, match="ifdl models fetch yolox_nano"):
         ObjectDetector()
 
 
 def test_a_real_cup_is_found_with_the_real_weights() -> None:
-    pytest.importorskip("onnxruntime", reason="the objects extra is not installed")
     if not WEIGHTS.exists():
         pytest.skip("../shared/weights/yolox_nano_coco is absent")
     import hashlib

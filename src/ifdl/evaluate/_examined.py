@@ -14,7 +14,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import NamedTuple
 
-from ifdl import evidence, intake
+from ifdl import intake
 from ifdl.data import manifest
 from ifdl.data._record import Bad
 from ifdl.data.manifest import write_text
@@ -23,6 +23,7 @@ from ifdl.forge.material import Photograph, Sources
 from ifdl.forge.recipe import Recipe
 from ifdl.intake import IntakeError
 from ifdl.types import Finding, Picture, Question
+from ifdl.verdict import battery
 from ifdl.verdict.fuse import strength_of
 from ifdl.verdict.strata import stratum_of
 
@@ -56,8 +57,8 @@ def examine(picture: Picture, clues: Sequence[str]) -> dict[str, dict[str, float
     """Strengths by question and clue, of the clues that are in their domain and not experimental."""
     found: list[Finding] = []
     for clue in clues:
-        if not evidence.load(clue).CARD.experimental:
-            found += evidence.run(clue, picture)
+        if not battery.card(clue).experimental:
+            found += battery.run(clue, picture).findings
     scores: dict[str, dict[str, float]] = {}
     for question in Question:
         own = {c: strength_of([f for f in found if f.clue == c and f.question == question]) for c in clues}

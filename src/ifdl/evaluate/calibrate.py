@@ -20,13 +20,13 @@ from typing import Any
 import numpy as np
 
 import ifdl
-from ifdl import evidence
 from ifdl.data.manifest import Split, write_text
 from ifdl.evaluate import _examined, likelihood
 from ifdl.evaluate._examined import Row
 from ifdl.evaluate.likelihood import Floats, Scored
 from ifdl.forge import material, recipe
 from ifdl.types import Question
+from ifdl.verdict import battery
 from ifdl.verdict.calibration import BANDS, FEWEST_SOURCES, Calibration, ClueTable, Provenance, Table, Tables
 
 FEWEST = 10  # authentic photographs without which nothing is calibrated
@@ -67,9 +67,9 @@ def collect(order: Order, told: Told = lambda done, total: None) -> list[Row]:
     sources = len({p.source for p in photographs})
     if sources < FEWEST:
         raise ValueError(f"calibration needs at least {FEWEST} authentic photographs, and there are {sources}")
-    clues = evidence.names()
+    clues = battery.names()
     order.work.mkdir(parents=True, exist_ok=True)
-    about = asdict(replace(order, method="")) | {"clues": {c: evidence.load(c).CARD.version for c in clues}}
+    about = asdict(replace(order, method="")) | {"clues": {c: battery.card(c).version for c in clues}}
     _same_order(order.work / "order.json", json.dumps(about, indent=1, sort_keys=True, default=str))
     rows = order.work / "rows.jsonl"
     done = {row.name for row in _examined.read(rows)}
@@ -119,7 +119,7 @@ def _tables(rows: Sequence[Row], question: Question, versions: dict[str, str] | 
             strata[stratum] = likelihood.fit(own, method)
     held, log10 = held_out(kept, question, method)
     return Tables(
-        clues={c: ClueTable((versions or {}).get(c) or evidence.load(c).CARD.version, t) for c, t in clues.items()},
+        clues={c: ClueTable((versions or {}).get(c) or battery.card(c).version, t) for c, t in clues.items()},
         pooled=likelihood.fit(scored, method),
         strata=strata,
         method=method,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import platform
 import subprocess
 import sys
@@ -17,9 +18,9 @@ import ifdl
 from ifdl.data import Record, shortcuts
 from ifdl.evaluate import summary
 from ifdl.evaluate.protocol import Protocol
-from ifdl.evaluate.robustness import MILD, Change, stable
 from ifdl.evaluate.run import Row, data_hash
 from ifdl.evaluate.systems import Named
+from ifdl.forge.change import MILD, Change
 from ifdl.intake import Limits, read_source
 
 SCHEMA = "ifdl-result-1"
@@ -93,7 +94,7 @@ def robust(
     states = {r.image: r.state for r in clean}
     for change, found in altered.items():
         own = [r for r in found if r.image in states]
-        kept = stable([states[r.image] for r in own], [r.state for r in own])
+        kept = sum(states[r.image] == r.state for r in own) / len(own) if own else math.nan
         numbers = summary.numbers(protocol, found, draws)
         rows.append({"chain": change.name, "level": change.level, "numbers": numbers, "stable": round(kept, 4)})
     return rows

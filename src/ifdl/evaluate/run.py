@@ -17,10 +17,11 @@ from numpy.typing import NDArray
 
 from ifdl import data, intake
 from ifdl.data import Record, WrongMask
-from ifdl.evaluate import robustness, score, systems
+from ifdl.evaluate import score, systems
 from ifdl.evaluate.predictions import Predictions
 from ifdl.evaluate.protocol import Protocol
 from ifdl.evaluate.systems import Named, Output, Spec, SystemFailed
+from ifdl.forge.change import Change
 from ifdl.types import Picture, State
 
 
@@ -68,7 +69,7 @@ class Job:
     spec: Spec
     protocol: Protocol
     cache: Path | None = None
-    change: robustness.Change | None = None
+    change: Change | None = None
 
 
 def rows(job: Job, records: Sequence[Record], workers: int = 1) -> Iterator[Row]:

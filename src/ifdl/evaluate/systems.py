@@ -29,9 +29,10 @@ from ifdl.signal.regions import mask_of
 from ifdl.types import Finding, Map, Picture, Question, State
 from ifdl.verdict.fuse import PRECEDENCE
 
-# Rooms whose code can move a clue's or the verdict's numbers, beside its stated version; an expert has two more.
-ROOMS = ("signal", "intake", "evidence", "verdict", "weights")
+# Rooms whose code can move a system's numbers, beside its stated version.
+CLUE_ROOMS = ("signal", "intake", "evidence")
 EXPERT_ROOMS = ("signal", "intake", "nets", "experts", "weights")
+ROOMS = (*CLUE_ROOMS, "nets", "experts", "verdict", "weights")
 SAID = {"authentic": State.NO_TRACE_FOUND, "edited": State.SUPPORTED, "synthetic": State.NO_TRACE_FOUND}
 
 
@@ -130,7 +131,7 @@ def clue(name: str) -> Named:
     def run(picture: Picture) -> Output:
         return _of_findings([f for f in evidence.run(name, picture) if f.question == Question.LOCAL_EDIT], picture)
 
-    return Named(name, "clue", card.version, _identity("clue", name, card.version, code()), run)
+    return Named(name, "clue", card.version, _identity("clue", name, card.version, code(CLUE_ROOMS)), run)
 
 
 def verdict() -> Named:

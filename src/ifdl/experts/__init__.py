@@ -23,6 +23,7 @@ class ExpertModule(Protocol):
     """What an expert module offers."""
 
     CARD: Card
+    WEIGHTS_SHA256: str  # of the file that comes with the package; empty where none does
 
     def build(self, weights: Path | None = None) -> Expert:
         """The system with the given weights, or with those that are shipped."""

@@ -15,16 +15,22 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ifdl import intake
-from ifdl.types import Card, Picture, Prediction
+from ifdl.types import Card, Finding, Picture, Prediction
 
 Arrays = dict[str, NDArray[np.float32]]
 
 
 class Expert(ABC):
-    """One trained system. Pictures go in as they are stored; maps come back in stored pixels."""
+    """One trained system. Pictures go in as they are stored; maps come back in stored pixels.
+
+    `THRESHOLD` (0-1) marks pixels of the heat, `GATE` (0-1) is the picture's score from which anything is said.
+    `OUTPUTS` are the names of the network's outputs where it can be exported as a graph.
+    """
 
     CARD: Card
     THRESHOLD: float = 0.5
+    GATE: float = 0.5
+    OUTPUTS: tuple[str, ...] = ()
     weights_sha256: str = ""
 
     @abstractmethod
@@ -56,3 +62,9 @@ class Expert(ABC):
         """Examine a file (decoded in a child process) or a picture. Raises IntakeError for an unreadable file."""
         picture = source if isinstance(source, Picture) else intake.load(source)
         return self.restore(self.run(self.prepare(picture.pixels)), picture)
+
+    def findings(self, prediction: Prediction, picture: Picture) -> list[Finding]:
+        """What a prediction amounts to for the verdict."""
+        from ifdl.experts._finding import findings
+
+        return findings(self, prediction, picture)

@@ -1,4 +1,4 @@
-"""A network in an ONNX file, on ONNX Runtime: what shipped experts run on, without torch."""
+"""A network as an ONNX graph and the weights it reads, on ONNX Runtime: what shipped experts run on, without torch."""
 
 from __future__ import annotations
 
@@ -8,23 +8,22 @@ from pathlib import Path
 import numpy as np
 
 from ifdl.experts._base import Arrays
+from ifdl.nets.runtime import session
 
 
 class Session:
-    """One ONNX file. Raises ImportError without onnxruntime, with the cure; ValueError for a file of another hash."""
+    """One graph, and the file of weights beside it that it names; None where it holds its own.
 
-    def __init__(self, path: Path, sha256: str | None = None, threads: int = 2) -> None:
-        try:
-            import onnxruntime
-        except ImportError as error:
-            raise ImportError('experts run on ONNX Runtime: pip install "ifdl[objects]"') from error
-        data = path.read_bytes()
-        self.sha256 = hashlib.sha256(data).hexdigest()
-        if sha256 is not None and self.sha256 != sha256:
-            raise ValueError(f"{path.name} has sha256 {self.sha256}, not {sha256}; install ifdl anew")
-        options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = threads
-        self._session = onnxruntime.InferenceSession(data, options, providers=["CPUExecutionProvider"])
+    `sha256` is that of the weights. Raises FileNotFoundError for a file that is not there,
+    ValueError where a file's hash is not among `expected`.
+    """
+
+    def __init__(self, graph: Path, weights: Path | None = None, expected: tuple[str, ...] | None = None) -> None:
+        for path in (graph, weights or graph):
+            self.sha256 = hashlib.sha256(path.read_bytes()).hexdigest()
+            if expected is not None and self.sha256 not in expected:
+                raise ValueError(f"{path} is not the file that was shipped (sha256 {self.sha256}); install ifdl anew")
+        self._session = session(graph)
         self._names = [output.name for output in self._session.get_outputs()]
 
     def __call__(self, inputs: Arrays) -> Arrays:

@@ -7,7 +7,7 @@ whole, reduced, so that both traces and composition are seen; the tiles' maps ar
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +20,11 @@ from ifdl.experts._onnx import Session
 from ifdl.nets import tiles
 from ifdl.types import Card, Map, Picture, Prediction, Question
 
-TILE, OVERLAP, STRIDE = 256, 64, 4
+STEP, STRIDE = 16, 4  # pixels of the network's coarsest cell, and of a cell of its maps
+WHOLE = 512  # longest side that is looked at in one piece
+TILE, OVERLAP = 256, 64
+WEIGHTS_SHA256 = "3f83af2db18e67f306ee8ebd4991b5bd476f1d3a69dae6d33b2bfbd8e2c35ded"
+GRAPH_SHA256 = "bc40f4fb0563faf09ab8d8624396a7394ad6fc4767a8017ff5408bb47cacc63a"
 CLASSES = ("authentic", "edited", "synthetic")
 LOSSES = {"bce": 1.0, "dice": 0.5, "edge": 0.25, "classes": 0.3, "reliability": 0.2}
 
@@ -44,6 +48,7 @@ class IfdlSmall(Expert):
 
     CARD = CARD
     THRESHOLD = 0.5
+    OUTPUTS = ("map", "reliability", "classes")
 
     def __init__(self, net: Any = None, weights_sha256: str = "", session: Session | None = None) -> None:
         self._net, self._session = net, session
@@ -88,23 +93,40 @@ class IfdlSmall(Expert):
         return {name: LOSSES[name] * term for name, term in terms.items()}
 
     def predict(self, source: str | Path | Picture) -> Prediction:
-        """Tiles at stored size and, for a larger picture, a reduced whole; maps averaged in proportion to trust."""
+        """A small picture in one piece; a larger one in tiles at stored size and once more as a whole, reduced.
+
+        The two views' maps are averaged in proportion to trust.
+        """
         from ifdl import intake
 
         picture = source if isinstance(source, Picture) else intake.load(source)
         size = (picture.height, picture.width)
+        if max(size) <= WHOLE:
+            found = self.run(self.prepare(_filled(picture.pixels)))
+            heat, trust = (found[name][0] for name in ("map", "reliability"))
+            cells = tuple(-(-n // STRIDE) for n in size)
+            heat, trust = heat[: cells[0], : cells[1]], trust[: cells[0], : cells[1]]
+            return self.restore({"map": heat, "reliability": trust, "classes": found["classes"]}, picture)
+        votes = []
+
+        def maps() -> Iterator[NDArray[np.float32]]:
+            for origin in origins:
+                one = self.run(self.prepare(_rgb(tiles.cut(picture.pixels, origin, TILE))))
+                votes.append(one["classes"])
+                yield np.concatenate([one["map"], one["reliability"]])
+
         origins = tiles.plan(size, TILE, OVERLAP)
-        found = [self.run(self.prepare(_rgb(tiles.cut(picture.pixels, origin, TILE)))) for origin in origins]
-        heat, trust = tiles.merge((np.concatenate([f["map"], f["reliability"]]) for f in found), origins, size, STRIDE)
-        votes = np.stack([f["classes"] for f in found])
-        if len(origins) > 1:
-            whole = self.run(self.prepare(_rgb(cv2.resize(picture.pixels, (TILE, TILE), interpolation=cv2.INTER_AREA))))
-            there = (heat.shape[1], heat.shape[0])
-            wide = [cv2.resize(whole[n][0], there, interpolation=cv2.INTER_LINEAR) for n in ("map", "reliability")]
-            own, other = _sigmoid(trust), _sigmoid(wide[1])
-            heat = (own * heat + other * wide[0]) / np.maximum(own + other, 1e-6)
-            votes = np.concatenate([votes, whole["classes"][None]])
-        return self.restore({"map": heat, "reliability": trust, "classes": votes[votes[:, 0].argmin()]}, picture)
+        heat, trust = tiles.merge(maps(), origins, size, STRIDE)
+        factor = WHOLE / max(size)
+        small = tuple(max(STEP, round(n * factor / STEP) * STEP) for n in size)
+        reduced = cv2.resize(picture.pixels, small[::-1], interpolation=cv2.INTER_AREA)
+        whole = self.run(self.prepare(_rgb(reduced)))
+        there = (heat.shape[1], heat.shape[0])
+        wide = [cv2.resize(whole[n][0], there, interpolation=cv2.INTER_LINEAR) for n in ("map", "reliability")]
+        own, other = _sigmoid(trust), _sigmoid(wide[1])
+        heat = (own * heat + other * wide[0]) / np.maximum(own + other, 1e-6)
+        suspicious = max([*votes, whole["classes"]], key=lambda vote: float(vote[1:].max() - vote[0]))
+        return self.restore({"map": heat, "reliability": trust, "classes": suspicious}, picture)
 
     def restore(self, outputs: Arrays, picture: Picture) -> Prediction:
         """Maps at a quarter of the stored size; classes by the most suspicious tile."""
@@ -118,15 +140,17 @@ class IfdlSmall(Expert):
 
 
 def build(weights: Path | None = None, encoder: Path | None = None, **shape: Any) -> IfdlSmall:
-    """The expert with trained `weights` (ONNX, or safetensors), or untrained on an `encoder` with timm's names.
+    """The shipped expert; with `weights` another (ONNX beside its safetensors, or safetensors alone, to train on).
 
-    `shape` are fields of `ifdl.nets.ifdl_small.Shape`. Needs the train extra. Raises ValueError with neither: an
-    untrained expert never predicts by accident.
+    With an `encoder` (timm's names) it is untrained above it. `shape` are fields of `ifdl.nets.ifdl_small.Shape`.
+    Only ONNX runs without the train extra.
     """
-    if weights is not None and weights.suffix == ".onnx":
-        return IfdlSmall(session=Session(weights))
     if weights is None and encoder is None:
-        raise ValueError("ifdl_small has no shipped weights yet; give weights, or an encoder to train from")
+        place = Path(__file__).resolve().parents[1] / "weights"
+        expected = (GRAPH_SHA256, WEIGHTS_SHA256)
+        return IfdlSmall(session=Session(place / "ifdl_small.onnx", place / "ifdl_small.safetensors", expected))
+    if weights is not None and weights.suffix == ".onnx":
+        return IfdlSmall(session=Session(weights, weights.with_suffix(".safetensors")))
     from ifdl.nets.ifdl_small import IfdlSmall as Net
     from ifdl.nets.ifdl_small import Shape
 
@@ -145,6 +169,13 @@ def tiny() -> IfdlSmall:
     from ifdl.nets.ifdl_small import Shape
 
     return IfdlSmall(Net(Shape(width=16, noise=(4, 8, 8, 8), matching=8, nearest=2, layers=2)))
+
+
+def _filled(pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """The picture with its last rows and columns reflected up to whole steps of the network."""
+    missing = [(0, -n % STEP) for n in pixels.shape[:2]]
+    mode: Any = "reflect" if min(pixels.shape[:2]) >= STEP else "symmetric"
+    return np.pad(pixels, [*missing, (0, 0)], mode=mode)
 
 
 def _rgb(pixels: NDArray[Any]) -> NDArray[np.uint8]:

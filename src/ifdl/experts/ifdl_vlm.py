@@ -21,6 +21,8 @@ from ifdl.experts._base import Arrays, Expert
 from ifdl.signal.regions import regions_of
 from ifdl.types import Card, Map, Picture, Prediction, Question
 
+WEIGHTS_SHA256 = ""
+
 CARD = Card(
     id="ifdl_vlm",
     title="IFDL-VLM, stage 1: CLIP ViT-L/14 and SAM ViT-H",

@@ -15,6 +15,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from ifdl.nets.runtime import session
 from ifdl.nets.weights import WeightFile, path_of
 
 YOLOX_NANO = WeightFile(
@@ -48,22 +49,16 @@ class Detection:
 
 
 class ObjectDetector:
-    """YOLOX-Nano. Raises ImportError without onnxruntime and FileNotFoundError without the weights, with the cure."""
+    """YOLOX-Nano. Raises FileNotFoundError without the weights, with the cure."""
 
     def __init__(self, weights: Path | None = None) -> None:
-        try:
-            import onnxruntime
-        except ImportError as error:
-            raise ImportError('the object detector needs an extra: pip install "ifdl[objects]"') from error
         path = weights or path_of(YOLOX_NANO)
         if path is None:
             raise FileNotFoundError(
                 f"the object detector's weights are not here; get {YOLOX_NANO.source}, then "
                 f"run: ifdl models fetch {YOLOX_NANO.name} --from FILE"
             )
-        options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = 1
-        self._session = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+        self._session = session(path, threads=1)
         self._input = self._session.get_inputs()[0].name
 
     def __call__(self, pixels: NDArray[np.uint8], least: float = 0.3, overlap: float = 0.5) -> list[Detection]:

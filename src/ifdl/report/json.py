@@ -19,7 +19,7 @@ from pydantic import TypeAdapter
 from ifdl.types import Report
 
 # Additive changes of the schema raise the second number; a reader refuses an unknown first one.
-SCHEMA_VERSION = "1.1"
+SCHEMA_VERSION = "1.2"
 
 # Legal inside a JSON string, but they would end a line for some readers or turn text around in a terminal.
 UNRULY = re.compile("[\x7f-\x9f\u061c\u200e\u200f\u2028\u2029\u202a-\u202e\u2066-\u2069]")

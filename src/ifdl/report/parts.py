@@ -1,18 +1,18 @@
-"""What the writers share: a clue's card, ids that are safe in file names and links, letters for regions."""
+"""What the writers share: a test's card, ids that are safe in file names and links, letters for regions."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Sequence
 
-from ifdl import evidence
+from ifdl import evidence, experts
 from ifdl.types import Answer, Card, Map, Question, Region, Report
 
 
 def card_of(clue: str) -> Card | None:
-    """The card of a clue, or None where it is not a clue or is not installed here."""
+    """The card of a clue or an expert, or None where it is neither or is not installed here."""
     try:
-        return evidence.load(clue).CARD
+        return experts.module(clue).CARD if clue in experts.names() else evidence.load(clue).CARD
     except Exception:  # a report about a missing or broken plug-in must still be written
         return None
 

@@ -13,13 +13,14 @@ from typing import Any
 from rich.console import Console
 
 from ifdl import intake, report, spine
-from ifdl.evidence import load, names
 from ifdl.intake import IntakeError
 from ifdl.report.json import error_row, to_json, to_line
 from ifdl.report.redact import redacted
 from ifdl.serve import sources, terminal
 from ifdl.serve.progress import bar
 from ifdl.types import Picture, Report, State
+from ifdl.verdict import battery
+from ifdl.verdict.deep import TEST as STABILITY
 
 
 @dataclass(frozen=True)
@@ -33,6 +34,7 @@ class Options:
     json: bool = False
     again: bool = False
     calibration: Path | None = None
+    deep: bool = False
 
 
 @dataclass
@@ -104,7 +106,9 @@ def _outcomes(wanted: Sequence[str], options: Options, console: Console | None) 
 
         for loaded in pool.map(load, wanted):
             if isinstance(loaded, Picture):
-                yield spine.examine_picture(loaded, clues=options.clues, progress=tell, calibration=options.calibration)
+                yield spine.examine_picture(
+                    loaded, clues=options.clues, progress=tell, calibration=options.calibration, deep=options.deep
+                )
             else:
                 yield loaded
 
@@ -142,20 +146,21 @@ def _pretty(outcome: Outcome, options: Options) -> str:
     return json.dumps(outcome, ensure_ascii=False, indent=2)
 
 
-def _earlier(data: bytes, pipeline: tuple[str, bool], options: Options) -> dict[str, Any] | None:
+def _earlier(data: bytes, pipeline: tuple[str, bool, bool], options: Options) -> dict[str, Any] | None:
     """The stored report of these very bytes by this very pipeline, if `out` holds it."""
     if options.out is None or options.again:
         return None
     path = options.out / hashlib.sha256(data).hexdigest()[:16] / "report.json"
     try:
         stored: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-        same = (stored["environment"]["pipeline"], not stored["redacted"]) == pipeline
+        deep = any(row["test"] == STABILITY for row in stored["verdict"]["coverage"])
+        same = (stored["environment"]["pipeline"], not stored["redacted"], deep) == pipeline
     except (OSError, ValueError, KeyError, TypeError):
         return None
     return stored if same else None
 
 
-def _pipeline(options: Options) -> tuple[str, bool]:
-    chosen = names() if options.clues is None else options.clues
-    versions = {clue: load(clue).CARD.version for clue in chosen}
-    return spine.environment(versions, options.calibration).pipeline, options.full
+def _pipeline(options: Options) -> tuple[str, bool, bool]:
+    chosen = battery.names() if options.clues is None else options.clues
+    versions = {test: battery.card(test).version for test in chosen}
+    return spine.environment(versions, options.calibration).pipeline, options.full, options.deep

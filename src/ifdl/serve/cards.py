@@ -17,7 +17,7 @@ def table(cards: list[Card], console: Console) -> None:
         note = " (experimental)" if card.experimental else ""
         grid.add_row(card.id, card.title + note, ", ".join(card.questions), alarms(card.false_alarms))
     console.print(grid)
-    console.print("No learned expert is part of this version. `ifdl models card NAME` shows one.", style="dim")
+    console.print("`ifdl models card NAME` shows one.", style="dim")
 
 
 def show(card: Card, console: Console) -> None:

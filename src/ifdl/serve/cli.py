@@ -65,6 +65,9 @@ def examine(
         typer.Option(help="Exit 3 if this is supported: history, local_edit, synthetic_origin, claims, or any."),
     ] = None,
     clue: Annotated[list[str] | None, typer.Option(help="Run only this test; may be repeated.")] = None,
+    deep: Annotated[
+        bool, typer.Option("--deep", help="Repeat the answers after six mild re-savings; unstable ones say so.")
+    ] = False,
     again: Annotated[bool, typer.Option("--again", help="Examine anew what --out holds already.")] = False,
     calibration: Annotated[Path | None, typer.Option(help="A file of `ifdl calibrate`, not the shipped one.")] = None,
     max_seconds: MaxSeconds = 20.0,
@@ -96,6 +99,7 @@ def examine(
         json=json_,
         again=again,
         calibration=calibration,
+        deep=deep,
     )
     tally = batch.run(sources, options, _console())
     if open_ and tally.report is not None:
@@ -196,11 +200,11 @@ def _cards(name: str | None, as_json: bool) -> None:
 
     from pydantic import TypeAdapter
 
-    from ifdl import evidence as clues
     from ifdl.serve import cards
     from ifdl.types import Card
+    from ifdl.verdict import battery
 
-    shown = [clues.load(n).CARD for n in ([name] if name else clues.names())]
+    shown = [battery.card(n) for n in ([name] if name else battery.names())]
     if as_json:
         typer.echo(json.dumps(TypeAdapter(list[Card]).dump_python(shown, mode="json"), ensure_ascii=False))
     elif name:
@@ -262,7 +266,7 @@ def _limits(seconds: float, memory: float, pixels: float, megabytes: float) -> L
 
 
 def _check_clues(wanted: list[str]) -> None:
-    from ifdl.evidence import names
+    from ifdl.verdict.battery import names
 
     for clue in wanted:
         if clue not in names():

@@ -50,8 +50,8 @@ def evaluate(
     """Measure a clue, the verdict, an expert, saved maps or a stranger's program under a named protocol."""
     import json
 
-    from ifdl.evaluate import robustness as changes
     from ifdl.evaluate.systems import Spec
+    from ifdl.forge import change as changes
     from ifdl.serve import evaluating
 
     given = {

@@ -21,9 +21,9 @@ from ifdl.evaluate import maps
 from ifdl.evaluate import protocol as protocols
 from ifdl.evaluate import result as results
 from ifdl.evaluate.protocol import Protocol
-from ifdl.evaluate.robustness import SWEEPS, Change, all_changes
 from ifdl.evaluate.run import Job, Row, rows
 from ifdl.evaluate.systems import Spec
+from ifdl.forge.change import SWEEPS, Change, all_changes
 from ifdl.serve import progress
 
 

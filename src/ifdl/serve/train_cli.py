@@ -30,7 +30,7 @@ train_app = typer.Typer(
     rich_markup_mode=None,
     no_args_is_help=True,
     help="Train an expert: `ifdl train RECIPE` (options: `ifdl train run --help`). "
-    "Write a folder to train from elsewhere: `ifdl train pack OUT`.",
+    "Write a folder to train from elsewhere: `ifdl train pack OUT`; to use elsewhere: `ifdl train export RUN OUT`.",
 )
 
 
@@ -87,6 +87,28 @@ def pack(
         typer.echo(json.dumps(asdict(packed)))
     else:
         training.show_packed(packed, out, _console())
+
+
+@train_app.command(epilog="Example: ifdl train export runs/small exported")
+def export(
+    run: Annotated[Path, typer.Argument(help="The folder of a run, finished or not.")],
+    out: Annotated[Path, typer.Argument(help="Where weights and graphs go.")],
+    last: Annotated[bool, typer.Option("--last", help="The last checkpoint, not the best.")] = False,
+    json_: Json = False,
+) -> None:
+    """Write a run's weights in half precision, and an ONNX graph that reads them."""
+    import json
+
+    from ifdl.serve import training
+
+    try:
+        told = training.export(run, out, last)
+    except (ValueError, OSError) as error:
+        _refuse(str(error))
+    if json_:
+        typer.echo(json.dumps(told))
+    else:
+        training.show_exported(told, out, _console())
 
 
 def register(app: typer.Typer) -> None:

@@ -90,6 +90,23 @@ def show(outcome: Outcome, console: Console) -> None:
     console.print(f"written: {outcome.weights}, checkpoints/ and log.jsonl beside it", markup=False, highlight=False)
 
 
+def export(run: Path, out: Path, last: bool) -> dict[str, Any]:
+    """Write a run's weights and graph. Raises ValueError with the cure."""
+    try:
+        from ifdl.train import ship
+    except ImportError as error:
+        raise ValueError(f"{NEEDS} ({error})") from error
+    return ship.ship(run, out, last)
+
+
+def show_exported(told: dict[str, Any], out: Path, console: Console) -> None:
+    """The files, and how far graph and network are apart."""
+    for name, about in told["files"].items():
+        console.print(f"{out / name}: {about['bytes'] / 1e6:.1f} MB", markup=False, highlight=False)
+    apart = max(told["largest_difference"].values())
+    console.print(f"network and graph differ by {apart:.1e} at most", markup=False, highlight=False)
+
+
 def show_packed(packed: Packed, out: Path, console: Console) -> None:
     """What went into a pack."""
     shown = ", ".join(f"{count} photographs to {split}" for split, count in packed.photographs.items())

@@ -1,7 +1,7 @@
-"""What becomes of a system's answers when pictures are re-saved, blurred, reduced, cut, posted or taken off a screen.
+"""One change to a finished picture at one level: re-saved, blurred, reduced, cut, posted or taken off a screen.
 
-A sweep alters every picture of a set, authentic and edited alike, at a few levels of each change; masks move
-along. Changes without chance, but for the noise, which is seeded by the picture.
+Robustness sweeps alter every picture of a set with them, authentic and edited alike, and an examination is repeated
+after the mild ones; masks move along. There is no chance in them, but for the noise, which is seeded by the picture.
 """
 
 from __future__ import annotations
@@ -76,9 +76,3 @@ def parse(text: str) -> Change:
 def all_changes(names: Sequence[str] = tuple(SWEEPS)) -> list[Change]:
     """Every level of the named sweeps, in order."""
     return [Change(name, level) for name in names for level in SWEEPS[name]]
-
-
-def stable(clean: Sequence[str], altered: Sequence[str]) -> float:
-    """Share of pictures whose state (SUPPORTED, NO_TRACE_FOUND, …) survives; nan without pictures."""
-    same = [a == b for a, b in zip(clean, altered, strict=True)]
-    return float(np.mean(same)) if same else float("nan")

@@ -1,0 +1,63 @@
+"""All tests that an examination runs: the clues, and the trained experts that come with the package.
+
+Both answer with findings; an expert also gives its prediction. A test that fails becomes a FAILED finding for each
+of its questions, and costs the others nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import cache
+
+from ifdl import evidence, experts
+from ifdl.types import Card, Finding, Picture, Prediction, State
+
+EXPERTS = ("ifdl_small",)  # shipped with weights
+
+
+@dataclass(frozen=True, eq=False)
+class Outcome:
+    """What one test said: findings, and an expert's prediction."""
+
+    findings: list[Finding]
+    prediction: Prediction | None = None
+
+
+def names() -> tuple[str, ...]:
+    """Public ids of all tests, clues first."""
+    return (*evidence.names(), *EXPERTS)
+
+
+def card(name: str) -> Card:
+    """The card of a clue or an expert. Raises KeyError that lists the names at hand."""
+    if name in experts.names():
+        return experts.module(name).CARD
+    if name not in names():
+        raise KeyError(f"no test is called {name!r}; there are {', '.join(names())}")
+    return evidence.load(name).CARD
+
+
+def run(name: str, picture: Picture) -> Outcome:
+    """Run one test. Raises KeyError for a name that is none."""
+    about = card(name)
+    if name not in experts.names():
+        return Outcome(evidence.run(name, picture))
+    try:
+        expert = _expert(name)
+        prediction = expert.predict(picture)
+        return Outcome(expert.findings(prediction, picture), prediction)
+    except Exception as error:  # one test must never cost the others their say
+        reason = f"{about.title} failed: {type(error).__name__}: {error}"
+        return Outcome([Finding(name, question, State.FAILED, reason) for question in about.questions])
+
+
+def weights(chosen: Iterable[str]) -> dict[str, str]:
+    """sha256 of the weights that the experts among the chosen tests use, by expert."""
+    return {name: experts.module(name).WEIGHTS_SHA256 for name in chosen if name in EXPERTS}
+
+
+@cache
+def _expert(name: str) -> experts.Expert:
+    """Loaded once in a process: its weights stay in memory."""
+    return experts.load(name)
