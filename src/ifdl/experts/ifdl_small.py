@@ -21,7 +21,7 @@ from ifdl.nets import tiles
 from ifdl.types import Card, Map, Picture, Prediction, Question
 
 STEP, STRIDE = 16, 4  # pixels of the network's coarsest cell, and of a cell of its maps
-WHOLE = 512  # longest side that is looked at in one piece
+WHOLE = 512  # longest side of the picture as it is seen whole
 TILE, OVERLAP = 256, 64
 WEIGHTS_SHA256 = "3f83af2db18e67f306ee8ebd4991b5bd476f1d3a69dae6d33b2bfbd8e2c35ded"
 GRAPH_SHA256 = "bc40f4fb0563faf09ab8d8624396a7394ad6fc4767a8017ff5408bb47cacc63a"
@@ -93,20 +93,17 @@ class IfdlSmall(Expert):
         return {name: LOSSES[name] * term for name, term in terms.items()}
 
     def predict(self, source: str | Path | Picture) -> Prediction:
-        """A small picture in one piece; a larger one in tiles at stored size and once more as a whole, reduced.
-
-        The two views' maps are averaged in proportion to trust.
-        """
+        """Tiles at stored size, and the whole, reduced where it is large; maps averaged in proportion to trust."""
         from ifdl import intake
 
         picture = source if isinstance(source, Picture) else intake.load(source)
         size = (picture.height, picture.width)
-        if max(size) <= WHOLE:
-            found = self.run(self.prepare(_filled(picture.pixels)))
-            heat, trust = (found[name][0] for name in ("map", "reliability"))
-            cells = tuple(-(-n // STRIDE) for n in size)
-            heat, trust = heat[: cells[0], : cells[1]], trust[: cells[0], : cells[1]]
-            return self.restore({"map": heat, "reliability": trust, "classes": found["classes"]}, picture)
+        whole = self.run(self.prepare(_reduced(picture.pixels, WHOLE)))
+        cells = tuple(-(-n // STRIDE) for n in size)
+        if max(size) <= TILE:
+            own = {name: whole[name][:, : cells[0], : cells[1]] for name in ("map", "reliability")}
+            return self.restore(own | {"classes": whole["classes"][None]}, picture)
+        origins = tiles.plan(size, TILE, OVERLAP)
         votes = []
 
         def maps() -> Iterator[NDArray[np.float32]]:
@@ -115,28 +112,31 @@ class IfdlSmall(Expert):
                 votes.append(one["classes"])
                 yield np.concatenate([one["map"], one["reliability"]])
 
-        origins = tiles.plan(size, TILE, OVERLAP)
-        heat, trust = tiles.merge(maps(), origins, size, STRIDE)
-        factor = WHOLE / max(size)
-        small = tuple(max(STEP, round(n * factor / STEP) * STEP) for n in size)
-        reduced = cv2.resize(picture.pixels, small[::-1], interpolation=cv2.INTER_AREA)
-        whole = self.run(self.prepare(_rgb(reduced)))
-        there = (heat.shape[1], heat.shape[0])
-        wide = [cv2.resize(whole[n][0], there, interpolation=cv2.INTER_LINEAR) for n in ("map", "reliability")]
-        own, other = _sigmoid(trust), _sigmoid(wide[1])
-        heat = (own * heat + other * wide[0]) / np.maximum(own + other, 1e-6)
-        suspicious = max([*votes, whole["classes"]], key=lambda vote: float(vote[1:].max() - vote[0]))
-        return self.restore({"map": heat, "reliability": trust, "classes": suspicious}, picture)
+        near = tiles.merge(maps(), origins, size, STRIDE)
+        if max(size) <= WHOLE:  # at its own size: cells lie on cells
+            far = np.concatenate([whole["map"], whole["reliability"]])[:, : cells[0], : cells[1]]
+        else:
+            far = np.stack([cv2.resize(whole[n][0], cells[::-1]) for n in ("map", "reliability")])
+        shares = _sigmoid(near[1]), _sigmoid(far[1])
+        heat = (shares[0] * near[0] + shares[1] * far[0]) / np.maximum(shares[0] + shares[1], 1e-6)
+        return self.restore({"map": heat[None], "reliability": near[1:], "classes": np.stack(votes)}, picture)
 
     def restore(self, outputs: Arrays, picture: Picture) -> Prediction:
-        """Maps at a quarter of the stored size; classes by the most suspicious tile."""
+        """Maps at a quarter of the stored size; one row of class logits for each tile.
+
+        The score is the mean over the tiles of the odds of an edit, so that one sure tile among many still counts.
+        """
         size = (picture.height, picture.width)
-        heat = Map.of(_sigmoid(outputs["map"]), size, STRIDE)
-        trust = Map.of(_sigmoid(outputs["reliability"]), size, STRIDE)
-        shares = np.exp(outputs["classes"] - outputs["classes"].max())
-        shares = shares / shares.sum()
-        named = {name: float(share) for name, share in zip(CLASSES, shares, strict=True)}
-        return Prediction(CARD.id, heat, trust, named, (), self.weights_sha256)
+        heat = Map.of(_sigmoid(outputs["map"][0]), size, STRIDE)
+        trust = Map.of(_sigmoid(outputs["reliability"][0]), size, STRIDE)
+        votes = outputs["classes"].astype(np.float64)
+        margins = votes[:, 1] - votes[:, 0]
+        mean_odds = np.log(np.mean(np.exp(np.clip(margins, -30, 30))))
+        likeliest = votes[int(margins.argmax())]
+        shares = np.exp(likeliest - likeliest.max())
+        named = {name: float(share) for name, share in zip(CLASSES, shares / shares.sum(), strict=True)}
+        score = float(1 / (1 + np.exp(-mean_odds)))
+        return Prediction(CARD.id, heat, trust, named, (), self.weights_sha256, score)
 
 
 def build(weights: Path | None = None, encoder: Path | None = None, **shape: Any) -> IfdlSmall:
@@ -171,10 +171,14 @@ def tiny() -> IfdlSmall:
     return IfdlSmall(Net(Shape(width=16, noise=(4, 8, 8, 8), matching=8, nearest=2, layers=2)))
 
 
-def _filled(pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """The picture with its last rows and columns reflected up to whole steps of the network."""
-    missing = [(0, -n % STEP) for n in pixels.shape[:2]]
-    mode: Any = "reflect" if min(pixels.shape[:2]) >= STEP else "symmetric"
+def _reduced(pixels: NDArray[np.uint8], longest: int) -> NDArray[np.uint8]:
+    """The picture with sides of whole steps of the network: a large one reduced, a small one reflected at its ends."""
+    size = pixels.shape[:2]
+    if max(size) > longest:
+        rows, columns = (max(STEP, round(n * longest / max(size) / STEP) * STEP) for n in size)
+        return _rgb(cv2.resize(pixels, (columns, rows), interpolation=cv2.INTER_AREA))
+    missing = [(0, -n % STEP) for n in size]
+    mode: Any = "reflect" if min(size) >= STEP else "symmetric"
     return np.pad(pixels, [*missing, (0, 0)], mode=mode)
 
 
