@@ -23,9 +23,9 @@ from PIL import Image
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
-from benchmarks.tables import SETS, percent  # noqa: E402
 from tests.photographs import bundled  # noqa: E402
 
+from benchmarks.tables import SETS, percent  # noqa: E402
 from ifdl import evidence, intake  # noqa: E402
 from ifdl.evaluate import leaderboard  # noqa: E402
 from ifdl.report import overlay  # noqa: E402

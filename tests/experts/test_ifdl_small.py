@@ -67,6 +67,9 @@ def test_switches_take_a_part_away_and_nothing_else() -> None:
             other = IfdlSmall(Shape(**shape, **{switch: False})).eval()  # type: ignore[arg-type]
             other.load_state_dict(whole.state_dict())
             assert not torch.allclose(other(pixels)["map"], full, atol=1e-5), switch
+        prompted = IfdlSmall(Shape(**shape, token_prompt=True)).eval()  # type: ignore[arg-type]
+        prompted.load_state_dict(whole.state_dict(), strict=False)
+        assert not torch.allclose(prompted(pixels)["map"], full, atol=1e-5)
 
 
 def test_matching_finds_a_copy_and_not_its_neighbourhood() -> None:

@@ -139,13 +139,13 @@ class IfdlSmall(Expert):
         return Prediction(CARD.id, heat, trust, named, (), self.weights_sha256, score)
 
 
-def build(weights: Path | None = None, encoder: Path | None = None, **shape: Any) -> IfdlSmall:
+def build(weights: Path | None = None, encoder: Path | None = None, untrained: bool = False, **shape: Any) -> IfdlSmall:
     """The shipped expert; with `weights` another (ONNX beside its safetensors, or safetensors alone, to train on).
 
-    With an `encoder` (timm's names) it is untrained above it. `shape` are fields of `ifdl.nets.ifdl_small.Shape`.
-    Only ONNX runs without the train extra.
+    With an `encoder` (timm's names) it is untrained above it, with `untrained` altogether: to train, not to use.
+    `shape` are fields of `ifdl.nets.ifdl_small.Shape`. Only ONNX runs without the train extra.
     """
-    if weights is None and encoder is None:
+    if weights is None and encoder is None and not untrained:
         place = Path(__file__).resolve().parents[1] / "weights"
         expected = (GRAPH_SHA256, WEIGHTS_SHA256)
         return IfdlSmall(session=Session(place / "ifdl_small.onnx", place / "ifdl_small.safetensors", expected))

@@ -30,7 +30,10 @@ QUERIES = 3
 
 @dataclass(frozen=True)
 class Shape:
-    """Widths of the parts, and the switches of the ablation table. The ViT is always ViT-Tiny/16."""
+    """Widths of the parts, and the switches of the ablation table. The ViT is always ViT-Tiny/16.
+
+    `token_prompt` gives the decoder the class token as a prompt, as the paper does, beside or instead of dense ones.
+    """
 
     width: int = 64
     noise: tuple[int, int, int, int] = (24, 32, 48, 64)
@@ -38,6 +41,7 @@ class Shape:
     nearest: int = 4
     use_noise: bool = True
     use_dense: bool = True
+    token_prompt: bool = False
     use_matching: bool = True
     layers: int = 12
     train_encoder: bool = True
@@ -123,6 +127,7 @@ class IfdlSmall(nn.Module):
         self.neck = nn.Sequential(nn.Conv2d(192 * len(self.depths), width, 1), nn.GroupNorm(4, width))
         self.matching = Matching(noise[2], shape.matching, shape.nearest)
         self.dense = nn.Conv2d(noise[3] + shape.nearest + 1, width, 3, 1, 1)
+        self.prompt = nn.Linear(192, width) if shape.token_prompt else None
         self.decoder = small_decoder(width, (16, 16), outputs=QUERIES)
         generator = torch.Generator().manual_seed(0)
         self.register_buffer("frequencies", torch.randn(2, width // 2, generator=generator), persistent=False)
@@ -153,7 +158,8 @@ class IfdlSmall(nn.Module):
         alike = self.matching(eighth)
         alike = alike.to(features.dtype) if self.shape.use_matching else torch.zeros_like(alike, dtype=features.dtype)
         prompt = self.dense(torch.cat([sixteenth, F.avg_pool2d(alike, 2)], 1))
-        maps = self._decode(features, prompt if self.shape.use_dense else None)
+        token = None if self.prompt is None else self.prompt(F.layer_norm(tokens[:, :1], (192,)))
+        maps = self._decode(features, token, prompt if self.shape.use_dense else None)
         coarse = F.interpolate(self.lift(features), scale_factor=4.0, mode="bilinear", align_corners=False)
         finer = F.interpolate(torch.cat([eighth, alike], 1), scale_factor=2.0, mode="bilinear", align_corners=False)
         y = self.last(self.join(torch.cat([maps, quarter, finer, coarse], 1)))
@@ -162,8 +168,8 @@ class IfdlSmall(nn.Module):
         told = torch.cat([whole, pooling.confidence_weighted(heat, trust)], 1).to(y.dtype)
         return {"map": heat, "reliability": trust, "classes": self.classes(told).float()}
 
-    def _decode(self, features: Tensor, prompt: Tensor | None) -> Tensor:
+    def _decode(self, features: Tensor, token: Tensor | None, prompt: Tensor | None) -> Tensor:
         grid = (features.shape[2], features.shape[3])
         own = self.decoder.positions
         other = None if own.shape[2:] == grid else positions(self.frequencies, grid).to(own)
-        return self.decoder(features, None, prompt, other)  # type: ignore[no-any-return]
+        return self.decoder(features, token, prompt, other)  # type: ignore[no-any-return]
