@@ -3,8 +3,9 @@
     python benchmarks/ablation.py run OUT [--arms base no_noise ...] [--seeds 0 1 2] [--samples 6000] [--threads 1]
     python benchmarks/ablation.py report OUT        write results/ablation.json
 
-Every arm trains on as many samples, its best checkpoint by its own validation is judged on the forged calibration
-pictures of the unchanged recipe, and against a control: the same answers with the masks of other pictures. An arm that is better by less than the spread over seeds says nothing.
+Every arm trains on as many samples. Its best checkpoint by its own validation is judged on the forged calibration
+pictures of the unchanged recipe, and against a control: the same answers with the masks of other pictures. An arm
+that is better by less than the spread over seeds says nothing.
 A run that is there is not done again; one that was interrupted goes on.
 """
 
