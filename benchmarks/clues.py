@@ -34,7 +34,18 @@ from ifdl.types import Finding, Picture, Question, State  # noqa: E402
 
 FOLDS = {"all": range(10), "chosen_on": range(8), "test": range(8, 10)}
 # Header clues cannot raise a false alarm on a set whose metadata was removed.
-NOT_MEASURABLE = {"metadata": "metadata was removed from this set"}
+NOT_MEASURABLE = {
+    "metadata": "metadata was removed from this set",
+    "credentials": "no file of this set carries credentials",
+    "hashes": "no list of known pictures belongs to this set",
+    "thumbnail": "metadata, thumbnails included, was removed from this set",
+}
+# Checks without a threshold: tests hold them to files whose answer is known.
+EXACT = {
+    "credentials": "an exact check: 21 of 21 public C2PA test files give their expected codes",
+    "hashes": "an exact check for equal files; distances of perceptual hashes are in the card",
+    "ela": "draws a layer and never speaks",
+}
 
 
 def state_of(findings: list[Finding], question: Question) -> State | None:
@@ -141,7 +152,7 @@ def main() -> None:
             row["false_alarms"] = f"not measurable on this set: {NOT_MEASURABLE[clue]}"
         else:
             row["false_alarms"] = false_alarms(clue, crops)
-        row["planted"] = planted(clue, camera(one_per_source=True))
+        row["planted"] = EXACT.get(clue) or planted(clue, camera(one_per_source=True))
         stored["clues"][clue] = row
     commit = subprocess.run(["git", "rev-parse", "HEAD"], cwd=ROOT, capture_output=True, text=True, check=False)
     stored |= {

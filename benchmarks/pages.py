@@ -102,6 +102,8 @@ def measures(clue: str, measured: dict[str, Any], results: list[dict[str, Any]])
     row = measured["clues"].get(clue)
     if row is None:
         return ["**Measured**: not yet.", ""]
+    if isinstance(row["planted"], str):
+        return [f"**Measured**: {row['planted']}. False alarms: {row['false_alarms']}.", ""]
     lines = ["**Measured** (`results/clues.json`; traces planted by a second implementation)", ""]
     lines += [
         "| photographs | planted | in domain | found | silent without | false alarms |",

@@ -32,7 +32,7 @@ def table(results: dict[str, Any]) -> str:
         "|---|---|---|---|---|",
     ]
     for clue, row in sorted(results["clues"].items()):
-        card, planted = evidence.load(clue).CARD, row["planted"]["all"]
+        card, planted = evidence.load(clue).CARD, row["planted"]
         name = f"`{clue}`: {card.title}" + (" *(experimental, never counted)*" if row["experimental"] else "")
         alarms = row["false_alarms"]
         if isinstance(alarms, dict):
@@ -42,11 +42,14 @@ def table(results: dict[str, Any]) -> str:
                 for question, r in alarms.items()
             ]
             alarms = "; ".join(words)
-        lines.append(
-            f"| {name} | {', '.join(q.replace('_', ' ') for q in card.questions)} "
-            f"| {percent(planted['in_domain'])} / {percent(planted['found'])} of {planted['pictures']} "
-            f"| {percent(planted['silent_without'])} | {alarms} |"
-        )
+        if isinstance(planted, str):
+            found, silent = planted, "–"
+        else:
+            own = planted["all"]
+            found = f"{percent(own['in_domain'])} / {percent(own['found'])} of {own['pictures']}"
+            silent = percent(own["silent_without"])
+        asked = ", ".join(q.replace("_", " ") for q in card.questions)
+        lines.append(f"| {name} | {asked} | {found} | {silent} | {alarms} |")
     return "\n".join(lines)
 
 

@@ -124,6 +124,8 @@ def test_stated_false_alarms_are_the_measured_ones(clue: str) -> None:
         rows = [r["all"] for r in measured["false_alarms"].values()]
         stated = (card.false_alarms.alarms, card.false_alarms.photographs, card.false_alarms.upper)
         assert stated in [(r["alarms"], r["photographs"], r["upper_95"]) for r in rows]
+    if isinstance(measured["planted"], str):
+        return  # nothing to plant: an exact check, which tests hold to known files
     planted = measured["planted"]["all"]
     if planted["in_domain"] < 0.8 or planted["found"] < 0.6:
         assert card.experimental, f"{clue} misses its targets: {planted}"
