@@ -136,8 +136,8 @@ def _placed(whole: Grey, thumb: Grey) -> tuple[float, int, Grey]:
     for turn in range(4):
         turned = np.rot90(whole, turn)
         for fitted in (turned, _cut(turned, _aspect(thumb))):
-            resized = cv2.resize(fitted, thumb.shape[::-1], interpolation=cv2.INTER_AREA)
-            found.append((_correlation(resized, thumb), turn, np.asarray(resized, np.float32)))
+            resized = np.asarray(cv2.resize(fitted, thumb.shape[::-1], interpolation=cv2.INTER_AREA), np.float32)
+            found.append((_correlation(resized, thumb), turn, resized))
     return max(found, key=lambda one: one[0])
 
 
