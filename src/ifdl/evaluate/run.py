@@ -125,7 +125,7 @@ class Worker:
         """Where the predictions of a clue that the verdict ran anyway are kept."""
         if name not in self.parts:
             assert self.job.cache is not None
-            self.parts[name] = Predictions(self.job.cache, systems.clue(name).identity)
+            self.parts[name] = Predictions(self.job.cache, systems.part(name).identity)
         return self.parts[name]
 
     def _read(self, record: Record) -> tuple[Picture, NDArray[np.bool_]]:

@@ -26,7 +26,7 @@ import ifdl
 from ifdl import evidence, experts, spine
 from ifdl.evaluate import maps
 from ifdl.signal.regions import mask_of
-from ifdl.types import Finding, Map, Picture, Question, State
+from ifdl.types import Finding, Map, Picture, Prediction, Question, State
 from ifdl.verdict.fuse import PRECEDENCE
 
 # Rooms whose code can move a system's numbers, beside its stated version.
@@ -144,9 +144,12 @@ def verdict() -> Named:
         fused = _of_findings(own, picture)
         marked = mask_of(found.regions if answer.state == State.SUPPORTED else (), (picture.height, picture.width))
         parts = {}
+        predictions = {p.expert: p for p in found.predictions}
         for name in dict.fromkeys(f.clue for f in own):
+            said = [f for f in own if f.clue == name]
             with suppress(SystemFailed):
-                parts[name] = _of_findings([f for f in own if f.clue == name], picture)
+                known = predictions.get(name)
+                parts[name] = _of_findings(said, picture) if known is None else _of_prediction(known, said)
         score = fused.score if answer.log10_ratio is None else answer.log10_ratio
         return Output(answer.state, score, fused.heat, marked, reason=answer.sentence, parts=parts)
 
@@ -154,20 +157,29 @@ def verdict() -> Named:
 
 
 def expert(name: str) -> Named:
-    """A trained expert; its score is the larger of its class probabilities other than authentic."""
+    """A trained expert, with its own score and gate; its map is thresholded whether it speaks or not."""
     chosen = experts.load(name)
 
     def run(picture: Picture) -> Output:
         prediction = chosen.predict(picture)
-        shares = prediction.probabilities
-        said = max(shares, key=lambda k: shares[k]) if shares else None
-        score = 1 - shares["authentic"] if "authentic" in shares else maps.score(prediction.heat.values)
-        edited = said == "edited" if said else score >= chosen.THRESHOLD
-        return Output(SAID["edited" if edited else "authentic"], score, prediction.heat, None, said, dict(shares))
+        return _of_prediction(prediction, chosen.findings(prediction, picture))
 
     weights = chosen.weights_sha256
     identity = _identity("expert", name, chosen.CARD.version, weights, code(EXPERT_ROOMS))
     return Named(name, "expert", chosen.CARD.version, identity, run, chosen.THRESHOLD, weights)
+
+
+def part(name: str) -> Named:
+    """A clue or an expert by its name, as the verdict runs them all."""
+    return expert(name) if name in experts.names() else clue(name)
+
+
+def _of_prediction(prediction: Prediction, findings: list[Finding]) -> Output:
+    """An expert's prediction and its findings as one output; whoever scores it thresholds the map."""
+    shares = prediction.probabilities
+    said = max(shares, key=lambda k: shares[k]) if shares else None
+    local = next(f for f in findings if f.question == Question.LOCAL_EDIT)
+    return Output(local.state, local.strength, prediction.heat, None, said, dict(shares), local.sentence)
 
 
 def _of_findings(findings: list[Finding], picture: Picture) -> Output:
