@@ -15,6 +15,7 @@ from ifdl.types import Report
 
 __all__ = [
     "SCHEMA_VERSION",
+    "contents",
     "error_row",
     "redacted",
     "schema",
@@ -35,15 +36,16 @@ def write(report: Report, out: Path, full: bool = False) -> dict[str, Path]:
     report.json last. Private values are redacted unless `full`. No name derives from the picture's.
     """
     report = report if full else redacted(report)
-    contents = _contents(report)
+    made = contents(report)
     out.mkdir(parents=True, exist_ok=True)
     for stale in _earlier(out):
-        if stale.relative_to(out).as_posix() not in contents:
+        if stale.relative_to(out).as_posix() not in made:
             stale.unlink(missing_ok=True)
-    return {name: _write_whole(out / name, data) for name, data in contents.items()}
+    return {name: _write_whole(out / name, data) for name, data in made.items()}
 
 
-def _contents(report: Report) -> dict[str, bytes]:
+def contents(report: Report) -> dict[str, bytes]:
+    """Every file that `write` writes, by its name; nothing is redacted here."""
     contents: dict[str, bytes] = {}
     picture = report.picture
     if picture is not None:

@@ -56,8 +56,13 @@ def edited_regions(report: Report) -> tuple[Region, ...]:
 
 
 def heat_maps(report: Report) -> list[tuple[str, Map]]:
-    """Every heat map with the safe id of the finding, or `expert-…` of the prediction, that it belongs to."""
-    findings, predictions = report.verdict.findings, report.verdict.predictions
+    """Every heat map with the safe id of the finding, or `expert-…` of the prediction, that it belongs to.
+
+    A prediction whose finding carries its map is that finding's.
+    """
+    findings = report.verdict.findings
+    shown = {f.clue for f in findings if f.map is not None}
+    predictions = [p for p in report.verdict.predictions if p.expert not in shown]
     ids = safe_ids([f.id for f in findings] + [f"expert-{p.expert}" for p in predictions])
     maps = [f.map for f in findings] + [p.heat for p in predictions]
     return [(name, heat) for name, heat in zip(ids, maps, strict=True) if heat is not None]
