@@ -26,7 +26,7 @@ SHARED = ROOT.parent / "shared" / "data"
 RESULTS = ROOT / "results"
 # The verdict first: it runs all clues, whose predictions are then at hand.
 SYSTEMS = (("verdict",), ("clue", "copymove"), ("clue", "jpeg_grid"), ("expert", "ifdl_small"))
-FORGED = {"camera": 1000, "camera_whole": 1000}  # pairs of each, test photographs only
+FORGED = {"camera": 200, "camera_whole": 200}  # pairs of each, test photographs only
 SIDE, SEED = 384, 2026
 UNTOUCHED = 8  # one sibling in so many is examined: silence is measured on the camera pictures themselves
 
