@@ -1,4 +1,4 @@
-"""Print how long each clue and the whole examination take, and the peak memory, at several sizes.
+"""Print how long each test and the whole examination take, and the peak memory, at several sizes.
 
     python benchmarks/speed.py [--megapixels 1 2 12] [--out results/speed.json]
 
@@ -24,7 +24,8 @@ sys.path.insert(0, str(ROOT))
 
 from tests.photographs import bundled, camera  # noqa: E402
 
-from ifdl import evidence, intake, spine  # noqa: E402
+from ifdl import intake, spine  # noqa: E402
+from ifdl.verdict import battery  # noqa: E402
 
 
 def picture(megapixels: float) -> bytes:
@@ -50,8 +51,8 @@ def main() -> None:
     rows = []
     for megapixels in options.megapixels:
         data = picture(megapixels)
-        for clue in evidence.names():
-            evidence.load(clue)
+        for test in battery.names():
+            battery.card(test)
         began = time.perf_counter()
         decoded = intake.load(data)
         seconds = {"intake": time.perf_counter() - began}

@@ -175,10 +175,14 @@ def part(name: str) -> Named:
 
 
 def _of_prediction(prediction: Prediction, findings: list[Finding]) -> Output:
-    """An expert's prediction and its findings as one output; whoever scores it thresholds the map."""
+    """An expert's prediction and its findings as one output; whoever scores it thresholds the map.
+
+    It says "edited" where it passes its gate, whatever its likeliest class; a likeliest class of synthetic stays.
+    """
     shares = prediction.probabilities
-    said = max(shares, key=lambda k: shares[k]) if shares else None
     local = next(f for f in findings if f.question == Question.LOCAL_EDIT)
+    likeliest = max(shares, key=lambda k: shares[k]) if shares else None
+    said = likeliest if likeliest == "synthetic" else "edited" if local.state == State.SUPPORTED else "authentic"
     return Output(local.state, local.strength, prediction.heat, None, said, dict(shares), local.sentence)
 
 
