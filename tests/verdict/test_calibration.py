@@ -9,9 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from ifdl import evidence
 from ifdl.types import Question, Word
-from ifdl.verdict import calibration
+from ifdl.verdict import battery, calibration
 from ifdl.verdict.calibration import Calibration, ClueTable, Level, Provenance, Table, Tables
 
 
@@ -107,7 +106,7 @@ def test_shipped_file_fits_the_clues_and_never_claims_more_than_its_photographs_
     assert shipped is not None
     for question, one in shipped.calibration.questions.items():
         for clue, table in one.clues.items():
-            assert calibration.unfit(one, clue, evidence.load(clue).CARD.version) == "", question
+            assert calibration.unfit(one, clue, battery.card(clue).version) == "", question
             assert table.table.log10_ratios[0] < table.table.log10_ratios[-1], "a clue that orders nothing"
         for reach in (one.pooled, *one.strata.values()):
             allowed = math.log10(reach.detected / upper_bound(reach.alarms, reach.sources))
