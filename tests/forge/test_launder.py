@@ -13,11 +13,11 @@ from PIL import Image
 
 from ifdl import intake
 from ifdl.forge._jpeg import Jpeg, decode
-from ifdl.forge.launder import KERNELS, STRATA, Adjust, Chain, Crop, Png, Resize, Webp, preset
+from ifdl.forge.launder import KERNELS, STRATA, Adjust, Chain, Crop, Png, Resize, Scan, Webp, preset
 from tests.photographs import bundled
 
 Picture = NDArray[np.uint8]
-NAMED = {"none", "resave", "resize", "crop", "messenger", "platform", "screenshot", "webp", "double"}
+NAMED = {"none", "resave", "resize", "crop", "messenger", "platform", "screenshot", "webp", "double", "scan"}
 
 
 @pytest.fixture(scope="module")
@@ -67,7 +67,7 @@ def test_a_painted_square_stays_under_its_mask(pictures: list[Picture]) -> None:
     painted[mask] = 255
     checked = 0
     for chain, size in product(chains(8), (None, (176, 200))):
-        if any(isinstance(o, Adjust) for o in chain.operations):
+        if any(isinstance(o, Adjust | Scan) for o in chain.operations):
             continue  # brightness alone would move what counts as white
         done = chain.apply(painted, (mask,), size)
         seen = decode(done.data)[..., 1] >= 128
@@ -212,3 +212,20 @@ def test_adjustments_are_slight_and_do_what_they_say(pictures: list[Picture]) ->
     for adjust in drawn:
         assert np.abs(adjust.apply(picture).astype(int) - picture).mean() < 40, adjust.words
         assert adjust.words.count("(") == 1 and "()" not in adjust.words
+
+
+def test_a_scan_adds_grain_softens_sharpens_and_repeats_itself(pictures: list[Picture]) -> None:
+    flat = np.full((96, 96, 3), 128, np.uint8)
+    fine, coarse = (
+        Scan(grain=4, seed=1).apply(flat).astype(float),
+        Scan(grain=4, size=1.0, seed=1).apply(flat).astype(float),
+    )
+    assert 3 < fine.std() < 5 and 3 < coarse.std() < 5
+    likeness = [np.corrcoef(p[:, :-1, 0].ravel(), p[:, 1:, 0].ravel())[0, 1] for p in (fine, coarse)]
+    assert likeness[0] < 0.1 and likeness[1] > 0.5, "the grain has its size"
+    assert np.array_equal(fine[..., 0], fine[..., 2]), "without colour all channels have the same grain"
+    edges = [cv2.Laplacian(s.apply(pictures[0]), cv2.CV_32F).std() for s in (Scan(blur=1), Scan(), Scan(sharpen=1))]
+    assert edges == sorted(edges) and edges[2] > 1.3 * edges[0]
+    assert np.array_equal(Scan().apply(pictures[0]), pictures[0])
+    drawn = Scan.draw(np.random.default_rng(3))
+    assert np.array_equal(drawn.apply(pictures[0]), drawn.apply(pictures[0]))

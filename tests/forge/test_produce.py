@@ -60,6 +60,25 @@ def test_fixed_size(folder: Path) -> None:
         assert Image.open(io.BytesIO(pair.edited)).size == (160, 128)
 
 
+def test_scenes_can_be_whole_and_scanned(folder: Path) -> None:
+    """A scene reduced from a larger part shows more of the photograph; a scanned one says so."""
+    plain = dataclasses.replace(recipe.load(), size=(64, 64), camera=0.0, scan=0.0, whole=0.0)
+    photograph = material.Sources(material.find(folder)).load(material.find(folder)[0])
+
+    def scene(**change: float) -> tuple[NDArray[np.uint8], str | None]:
+        part, said = produce._scene(photograph, dataclasses.replace(plain, **change), np.random.default_rng(4))
+        return part.pixels, said
+
+    def likeness(pixels: NDArray[np.uint8]) -> float:
+        grey = pixels.mean(axis=2)
+        return float(np.corrcoef(grey[:, :-1].ravel(), grey[:, 1:].ravel())[0, 1])
+
+    cut, whole = scene()[0], scene(whole=1.0)[0]
+    assert max(np.abs(np.subtract(cut.shape, whole.shape))) <= 1
+    assert likeness(whole) < likeness(cut), "neighbours differ more where a larger part was reduced"
+    assert scene()[1] is None and "film" in str(scene(scan=1.0)[1])
+
+
 def test_captions_rest_on_the_record(made: list[produce.Pair]) -> None:
     for pair in made:
         text = pair.caption.text()

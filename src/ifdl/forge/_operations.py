@@ -12,6 +12,7 @@ from typing import ClassVar
 
 import cv2
 import numpy as np
+from numpy.typing import NDArray
 from PIL import Image
 
 from ifdl.forge._jpeg import Jpeg, Pixels
@@ -134,6 +135,62 @@ class Adjust:
 
 
 @dataclass(frozen=True)
+class Scan:
+    """What film, print and scanner leave: softness, grain with its own size, and the sharpening that follows.
+
+    `blur`, `size` and `radius` are Gaussian sigmas in pixels, `grain` its standard deviation in grey levels,
+    `colour` the share of it that differs between channels. `seed` draws the grain.
+    """
+
+    blur: float = 0.0
+    grain: float = 0.0
+    size: float = 0.0
+    colour: float = 0.0
+    sharpen: float = 0.0
+    radius: float = 1.0
+    seed: int = 0
+
+    @classmethod
+    def draw(cls, rng: np.random.Generator) -> Scan:
+        """A film and a scanner by chance."""
+        return cls(
+            blur=float(rng.uniform(0.3, 1.1)) if rng.random() < 0.6 else 0.0,
+            grain=float(rng.uniform(0.5, 6.0)) if rng.random() < 0.7 else 0.0,
+            size=float(rng.uniform(0.3, 1.0)) if rng.random() < 0.6 else 0.0,
+            colour=float(rng.uniform(0.0, 1.0)),
+            sharpen=float(rng.uniform(0.3, 2.0)) if rng.random() < 0.65 else 0.0,
+            radius=float(rng.uniform(0.5, 2.0)),
+            seed=int(rng.integers(2**32)),
+        )
+
+    @property
+    def words(self) -> str:
+        return f"as from film and scanner (blur {self.blur:.1f}, grain {self.grain:.1f}, sharpening {self.sharpen:.1f})"
+
+    def apply(self, pixels: Pixels) -> Pixels:
+        level = pixels.astype(np.float32)
+        if self.blur:
+            level = _gaussian(level, self.blur)
+        if self.grain:
+            rng = np.random.default_rng(self.seed)
+            common = rng.standard_normal((*pixels.shape[:2], 1), np.float32)
+            own = rng.standard_normal(pixels.shape, np.float32)
+            noise = (1 - self.colour) * common + self.colour * own
+            if self.size:
+                noise = _gaussian(noise, self.size)
+            # Film shows its grain most in the middle tones.
+            shown = 0.4 + 0.6 * np.sqrt(np.clip(level * (255 - level), 0, None)) / 127.5
+            level += noise * (self.grain / max(float(noise.std()), 1e-6)) * shown
+        if self.sharpen:
+            level += self.sharpen * (level - _gaussian(level, self.radius))
+        return np.clip(np.rint(level), 0, 255).astype(np.uint8)
+
+
+def _gaussian(values: NDArray[np.float32], sigma: float) -> NDArray[np.float32]:
+    return np.asarray(cv2.GaussianBlur(values, (0, 0), sigma), np.float32)
+
+
+@dataclass(frozen=True)
 class Png:
     suffix: ClassVar[str] = "png"
     words: ClassVar[str] = "saved as PNG"
@@ -161,4 +218,4 @@ class Webp:
 
 
 Save = Jpeg | Webp | Png
-Operation = Resize | Crop | Adjust | Save
+Operation = Resize | Crop | Adjust | Scan | Save

@@ -1,4 +1,4 @@
-"""What happens to a picture after it was made: re-saved, reduced, cut, sent, posted, taken off a screen.
+"""What happens to a picture after it was made: re-saved, reduced, cut, sent, posted, taken off a screen, scanned.
 
 A chain is drawn once and applied alike to an edited picture and to its untouched sibling, so that no
 format, size, quality or table predicts which is which: what a chain does depends on a picture's size
@@ -19,7 +19,7 @@ from typing import NamedTuple
 import numpy as np
 
 from ifdl.forge._jpeg import CAMERA_TABLES, SUBSAMPLINGS, Jpeg, Pixels, decode
-from ifdl.forge._operations import KERNELS, Adjust, Crop, Operation, Png, Resize, Save, Size, Webp
+from ifdl.forge._operations import KERNELS, Adjust, Crop, Operation, Png, Resize, Save, Scan, Size, Webp
 from ifdl.forge.record import Mask
 
 Rng = np.random.Generator
@@ -105,7 +105,7 @@ class Chain:
                     pixels = decode(data)
                 continue
             pixels = operation.apply(pixels)
-            if not isinstance(operation, Adjust):
+            if not isinstance(operation, Adjust | Scan):
                 moved = [operation.move(m) for m in moved]
         last = plan[-1]
         assert isinstance(last, Save), "a chain ends by saving"
@@ -184,6 +184,11 @@ def _double(rng: Rng) -> tuple[Operation, ...]:
     return (_jpeg(rng, 70), *between, *_adjust(rng), _jpeg(rng))
 
 
+def _scan(rng: Rng) -> tuple[Operation, ...]:
+    resized = (_resize(rng),) if rng.random() < 0.5 else ()
+    return (*resized, Scan.draw(rng), Png() if rng.random() < 0.2 else _jpeg(rng, 70))
+
+
 STRATA: dict[str, Callable[[Rng], tuple[Operation, ...]]] = {
     "none": _none,
     "resave": _resave,
@@ -194,6 +199,7 @@ STRATA: dict[str, Callable[[Rng], tuple[Operation, ...]]] = {
     "screenshot": _screenshot,
     "webp": _webp,
     "double": _double,
+    "scan": _scan,
 }
 
 
@@ -208,6 +214,7 @@ _PRESETS: dict[str, tuple[float, Callable[[float], tuple[Operation, ...]]]] = {
     "screenshot": (0.75, lambda factor: (Resize(factor, "bilinear"), Crop((0.95, 0.95), on_grid=False), Png())),
     "webp": (80, lambda quality: (Webp(round(quality)),)),
     "double": (75, lambda quality: (Jpeg(90), Jpeg(round(quality)))),
+    "scan": (3, lambda grain: (Scan(0.6, grain, 0.5, 0.3, 1.0), Jpeg(85))),
 }
 _PRESETS["jpeg"] = _PRESETS["resave"]
 

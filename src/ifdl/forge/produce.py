@@ -17,12 +17,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ifdl import forge
+from ifdl.forge._operations import KERNELS, Resize, Scan
 from ifdl.forge.camera import Camera
 from ifdl.forge.caption import Caption, caption
 from ifdl.forge.launder import Chain
 from ifdl.forge.material import Detector, Photograph, Sources, crop
 from ifdl.forge.recipe import Recipe
-from ifdl.forge.record import Material, Step, box_of
+from ifdl.forge.record import Box, Material, Step, Thing, box_of
 from ifdl.intake.errors import IntakeError
 
 Rng = np.random.Generator
@@ -137,13 +138,37 @@ def _scene(material: Material, recipe: Recipe, rng: Rng, wider: float = 1.0) -> 
         # Room for the chain to reduce, shift and cut.
         room = float(rng.uniform(1.1, 1.7)) * wider
         side = (round(recipe.size[0] * room), round(recipe.size[1] * room))
-    part = crop(material, side, rng)
+    part = _part(material, side, recipe.whole, rng)
     if rng.random() >= recipe.camera:
-        return part, None
+        if rng.random() >= recipe.scan:
+            return part, None
+        scan = Scan.draw(rng)
+        return Material(scan.apply(part.pixels), part.source, part.name, None, part.things), scan.words
     camera = Camera.draw(rng)
     file = camera.shoot(part.pixels, rng)
     decoded = cv2.imdecode(np.frombuffer(file, np.uint8), cv2.IMREAD_COLOR_RGB)
     return Material(np.asarray(decoded, np.uint8), part.source, part.name, (0, 0), part.things), camera.words
+
+
+def _part(material: Material, side: tuple[int, int], whole: float, rng: Rng) -> Material:
+    """A crop of (height, width) `side`; with the chance `whole`, one up to four times as wide reduced to it."""
+    if rng.random() >= whole:
+        return crop(material, side, rng)
+    wider = float(np.exp(rng.uniform(np.log(1.2), np.log(4.0))))
+    part = crop(material, (round(side[0] * wider), round(side[1] * wider)), rng)
+    high, wide = part.pixels.shape[:2]
+    factor = max(side[0] / high, side[1] / wide)
+    if factor >= 1:
+        return part
+    size = (round(high * factor), round(wide * factor))
+    kernel = str(rng.choice(KERNELS))
+    things = tuple(Thing(_scaled(t.box, factor), t.name) for t in part.things)
+    return Material(Resize(factor, kernel, size).apply(part.pixels), part.source, part.name, None, things)
+
+
+def _scaled(box: Box, factor: float) -> Box:
+    x, y, width, height = (int(value * factor) for value in box)
+    return x, y, width, height
 
 
 def _shares(weights: dict[str, float]) -> NDArray[np.float64]:

@@ -15,8 +15,10 @@ class Recipe:
     """Weights of engines and laundering strata, and the bounds of what is made.
 
     `size` (height, width) fixes the finished pictures' size, as training wants; None leaves each as its
-    chain makes it. `camera` is the share of scenes shot by the virtual camera first, `longest` the
-    longest side forged on in pixels, `least_area` and `most_area` shares of the finished picture.
+    chain makes it. `whole` is the share of scenes that are reduced from a larger part of the photograph, as
+    small web pictures are; `camera` the share shot by the virtual camera first, `scan` that of the others
+    that went through film and scanner. `longest` is the longest side forged on in pixels, `least_area` and
+    `most_area` shares of the finished picture.
     `objects` has a detector look for whole objects to cut (`ifdl models fetch yolox_nano`).
     """
 
@@ -27,7 +29,9 @@ class Recipe:
     name: str = "custom"
     version: int = 1
     size: tuple[int, int] | None = None
+    whole: float = 0.0
     camera: float = 0.3
+    scan: float = 0.0
     longest: int = 768
     least_area: float = 0.003
     most_area: float = 0.5

@@ -20,6 +20,7 @@ class Format(StrEnum):
 
     HTML = "html"
     JSON = "json"
+    PDF = "pdf"
     SARIF = "sarif"
     BUNDLE = "bundle"
 
@@ -44,18 +45,21 @@ def report(
     """Examine one picture and write its report as one file."""
     import ifdl
     from ifdl import report as reports
-    from ifdl.report import bundle, sarif
+    from ifdl.report import bundle, pdf, sarif
 
     try:
+        if format_ is Format.PDF:
+            pdf.check()
         made = ifdl.examine(picture, deep=deep)
-    except ifdl.intake.IntakeError as error:
+    except (ifdl.intake.IntakeError, ImportError) as error:
         _refuse(str(error))
     shared = made if full else reports.redacted(made)
     suffix = "zip" if format_ is Format.BUNDLE else str(format_)
     place = out or Path(f"{picture.stem}.report.{suffix}")
     data = {
-        Format.HTML: lambda: reports.to_html(shared).encode(),
+        Format.HTML: lambda: reports.to_html(shared, full=True).encode(),
         Format.JSON: lambda: (reports.to_json(shared) + "\n").encode(),
+        Format.PDF: lambda: pdf.to_pdf(shared, full=True),
         Format.SARIF: lambda: sarif.to_sarif(shared).encode(),
         Format.BUNDLE: lambda: bundle.to_bundle(shared, reports.contents(shared), with_picture),
     }[format_]()
