@@ -27,10 +27,20 @@ from ifdl.evaluate.likelihood import Floats, Scored
 from ifdl.forge import material, recipe
 from ifdl.types import Question
 from ifdl.verdict import battery
-from ifdl.verdict.calibration import BANDS, FEWEST_SOURCES, Calibration, ClueTable, Provenance, Table, Tables
+from ifdl.verdict.calibration import (
+    BANDS,
+    FEWEST_SOURCES,
+    Calibration,
+    ClueTable,
+    Provenance,
+    Rule,
+    Tables,
+    fused,
+)
 
 FEWEST = 10  # authentic photographs without which nothing is calibrated
 FOLDS = 5
+RULES: tuple[Rule, ...] = ("max", "sum")
 Told = Callable[[int, int], None]
 
 
@@ -92,10 +102,14 @@ def fit(
     versions: dict[str, str] | None = None,
     method: str = "isotonic",
     provenance: Provenance | None = None,
+    rule: Rule | None = None,
 ) -> Calibration:
-    """Tables for each question that the rows can calibrate. Raises ValueError if there is none."""
+    """Tables for each question that the rows can calibrate; without a `rule` the better one fuses.
+
+    Raises ValueError if there is none.
+    """
     good = [row for row in rows if not row.fault]
-    tables = {q: t for q in questions if (t := _tables(good, q, versions, method)) is not None}
+    tables = {q: t for q in questions if (t := _tables(good, q, versions, method, rule)) is not None}
     if not tables:
         raise ValueError("no test was in its domain on enough of both the authentic and the edited pictures")
     text = "\n".join(sorted(json.dumps(asdict(row), sort_keys=True) for row in rows))
@@ -105,30 +119,46 @@ def fit(
     return Calibration(tables, replace(about, sha256=hashlib.sha256(text.encode()).hexdigest(), pictures=pictures))
 
 
-def _tables(rows: Sequence[Row], question: Question, versions: dict[str, str] | None, method: str) -> Tables | None:
+def _tables(
+    rows: Sequence[Row], question: Question, versions: dict[str, str] | None, method: str, rule: Rule | None
+) -> Tables | None:
     kept = [row for row in rows if row.scores and question in row.scores]
+    rule = rule or best_rule(kept, question, method)
     clues = _clue_tables(kept, question)
-    fused, scored = _fused(kept, question, clues)
+    weighed, scored = _fused(kept, question, clues, rule)
     if scored is None or len(np.unique(scored.sources[~scored.edited])) < FEWEST:
         return None
     strata = {}
-    for stratum in sorted({row.stratum for row in fused}):
-        own = scored[np.array([row.stratum == stratum for row in fused])]
+    for stratum in sorted({row.stratum for row in weighed}):
+        own = scored[np.array([row.stratum == stratum for row in weighed])]
         authentic, edited = (len(np.unique(own.sources[own.edited == e])) for e in (False, True))
         if authentic >= FEWEST_SOURCES and edited >= FEWEST:
             strata[stratum] = likelihood.fit(own, method)
-    held, log10 = held_out(kept, question, method)
+    held, log10 = held_out(kept, question, method, rule)
+    known = {c: (versions or {}).get(c) or battery.card(c).version for c in clues}
     return Tables(
-        clues={c: ClueTable((versions or {}).get(c) or battery.card(c).version, t) for c, t in clues.items()},
+        clues={c: replace(table, version=known[c]) for c, table in clues.items()},
         pooled=likelihood.fit(scored, method),
         strata=strata,
+        rule=rule,
         method=method,
-        measured=measures(held, log10) | _control(kept, question, method),
+        measured=measures(held, log10) | _control(kept, question, method, rule),
         reliability=likelihood.reliability(held, log10),
     )
 
 
-def held_out(rows: Sequence[Row], question: Question, method: str = "isotonic") -> tuple[Scored, Floats]:
+def best_rule(rows: Sequence[Row], question: Question, method: str = "isotonic") -> Rule:
+    """How to fuse: the rule whose held-out ratios cost least (Cllr), the greatest where there is too little to tell."""
+    try:
+        costs = {rule: likelihood.cllr(*held_out(rows, question, method, rule)) for rule in RULES}
+    except ValueError:
+        return "max"
+    return min(RULES, key=lambda rule: costs[rule])
+
+
+def held_out(
+    rows: Sequence[Row], question: Question, method: str = "isotonic", rule: Rule = "max"
+) -> tuple[Scored, Floats]:
     """Scores of all rows and log10 of their ratios, each from tables fitted without any picture of its source.
 
     A forgery counts to its host; its donors may have been among the sources fitted on.
@@ -137,13 +167,14 @@ def held_out(rows: Sequence[Row], question: Question, method: str = "isotonic") 
     fold = likelihood.folds(names, FOLDS)
     held: list[tuple[float, bool, str, float]] = []
     for n in range(FOLDS):
-        clues = _clue_tables([r for r, f in zip(rows, fold, strict=True) if f != n], question)
-        _, rest = _fused([r for r, f in zip(rows, fold, strict=True) if f != n], question, clues)
+        others = [r for r, f in zip(rows, fold, strict=True) if f != n]
+        clues = _clue_tables(others, question)
+        _, rest = _fused(others, question, clues, rule)
         if rest is None:
             continue
         table = likelihood.fit(rest, method).table
         for row in (r for r, f in zip(rows, fold, strict=True) if f == n):
-            score = _score(row, question, clues)
+            score = fused(clues, rule, _own(row, question))
             if score is not None:
                 held.append((score, row.edited, row.source, table.at(score)))
     if not held:
@@ -169,11 +200,11 @@ def measures(held: Scored, log10: Floats) -> dict[str, float]:
     return {name: round(float(value), 4) for name, value in found.items()}
 
 
-def _control(rows: Sequence[Row], question: Question, method: str) -> dict[str, float]:
+def _control(rows: Sequence[Row], question: Question, method: str, rule: Rule) -> dict[str, float]:
     """The same with labels shuffled: Cllr must be about 1 and the mean size of log10 ratios about 0."""
     labels = np.random.default_rng(0).permutation([row.edited for row in rows])
     mixed = [replace(row, edited=bool(label)) for row, label in zip(rows, labels, strict=True)]
-    held, log10 = held_out(mixed, question, method)
+    held, log10 = held_out(mixed, question, method, rule)
     found = {"shuffled_cllr": likelihood.cllr(held, log10), "shuffled_log10": float(np.abs(log10).mean())}
     return {name: round(value, 4) for name, value in found.items()}
 
@@ -188,7 +219,8 @@ def summary(calibration: Calibration) -> dict[str, Any]:
             "measured_on": f"sources left out of the fit, {FOLDS} folds",
             "reliability": [asdict(b) for b in tables.reliability],
             "method": tables.method,
-            "clues": {c: t.version for c, t in tables.clues.items()},
+            "rule": tables.rule,
+            "clues": {c: {"version": t.version, "weight": t.weight} for c, t in tables.clues.items()},
             "levels": {n: {k: v for k, v in asdict(level).items() if k != "table"} for n, level in levels.items()},
         }
     return about
@@ -197,28 +229,34 @@ def summary(calibration: Calibration) -> dict[str, Any]:
 # ---------------------------------------------------------------- fitting
 
 
-def _clue_tables(rows: Sequence[Row], question: Question) -> dict[str, Table]:
-    """A table for each clue that was in its domain on pictures of both classes."""
+def _clue_tables(rows: Sequence[Row], question: Question) -> dict[str, ClueTable]:
+    """A table and a weight for each clue that was in its domain on pictures of both classes; no versions yet."""
     found = {}
     for clue in sorted({c for row in rows for c in _own(row, question)}):
         kept = [row for row in rows if clue in _own(row, question)]
         if len({row.edited for row in kept}) == 2:
             scores = [_own(row, question)[clue] for row in kept]
             found[clue] = likelihood.order(_scored(kept, scores))
-    return found
+    kept = [row for row in rows if any(c in found for c in _own(row, question))]
+    if not found or len({row.edited for row in kept}) < 2:
+        return {}
+    ratios = np.zeros((len(kept), len(found)))
+    for n, row in enumerate(kept):
+        for m, (clue, table) in enumerate(found.items()):
+            if clue in _own(row, question):
+                ratios[n, m] = table.at(_own(row, question)[clue])
+    weights = likelihood.weights(ratios, _scored(kept, [0.0] * len(kept)))
+    return {c: ClueTable("", t, float(w)) for (c, t), w in zip(found.items(), weights, strict=True)}
 
 
-def _fused(rows: Sequence[Row], question: Question, clues: dict[str, Table]) -> tuple[list[Row], Scored | None]:
+def _fused(
+    rows: Sequence[Row], question: Question, clues: dict[str, ClueTable], rule: Rule
+) -> tuple[list[Row], Scored | None]:
     """The rows that have a fused score, and these scores; None unless both classes are there."""
-    scores = [_score(row, question, clues) for row in rows]
+    scores = [fused(clues, rule, _own(row, question)) for row in rows]
     kept = [row for row, score in zip(rows, scores, strict=True) if score is not None]
     both = len({row.edited for row in kept}) == 2
     return kept, _scored(kept, [s for s in scores if s is not None]) if both else None
-
-
-def _score(row: Row, question: Question, clues: dict[str, Table]) -> float | None:
-    """The fused score: the greatest log10 ratio of any clue in its domain."""
-    return max((clues[c].at(s) for c, s in _own(row, question).items() if c in clues), default=None)
 
 
 def _own(row: Row, question: Question) -> dict[str, float]:

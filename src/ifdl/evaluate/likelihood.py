@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.optimize import isotonic_regression
+from scipy.optimize import isotonic_regression, minimize
 from scipy.special import expit
 
 from ifdl.signal.stats import upper_bound
@@ -27,6 +27,7 @@ METHODS = ("isotonic", "logistic")
 STEPS = (0.02, 0.05, 0.1, 0.25, 0.5, 1.0)  # of log10: ratios are rounded towards 1 until the knots are few
 MOST_KNOTS = 48
 RIDGE = 1e-5
+SHRINK = 0.01  # of the weights of clues towards 0, in bits of cost for a squared weight
 WIDEST = 4.0
 
 
@@ -90,6 +91,27 @@ def order(scored: Scored) -> Table:
     turns = [(end - level) / slope for end in (-WIDEST, WIDEST)] if slope else []
     knots = np.unique([least, *(t for t in turns if least < t < most), most])
     return Table(tuple(knots.tolist()), tuple(np.round(np.clip(level + slope * knots, -WIDEST, WIDEST), 6).tolist()))
+
+
+def weights(ratios: Floats, scored: Scored) -> Floats:
+    """float C: what each clue's log10 ratio (`ratios` N×C, 0 where it says nothing) counts in their sum, 0 or more.
+
+    Logistic regression of the class on all of them together, slightly shrunk, so that of two clues that say the same
+    neither is counted twice. `scored` gives classes and sources; its values are not looked at.
+    """
+    natural, share = ratios * np.log(10), scored.weights / 2
+    sign = np.where(scored.edited, 1.0, -1.0)
+
+    def cost(w: Floats) -> tuple[float, Floats]:
+        margin = sign * (w[0] + natural @ w[1:])
+        pull = -sign * share * expit(-margin)
+        loss = float((share * np.logaddexp(0, -margin)).sum() + SHRINK * np.log(2) * (w[1:] ** 2).sum())
+        slope = np.concatenate([[pull.sum()], natural.T @ pull + 2 * SHRINK * np.log(2) * w[1:]])
+        return loss, slope
+
+    start = np.zeros(ratios.shape[1] + 1)
+    found = minimize(cost, start, jac=True, method="L-BFGS-B", bounds=[(None, None)] + [(0, None)] * ratios.shape[1])
+    return np.asarray(np.round(found.x[1:], 4), float)
 
 
 # ---------------------------------------------------------------- how far the data reach

@@ -1,9 +1,9 @@
 """The calibration file: from what the clues measured to a likelihood ratio, and from the ratio to a word.
 
 A clue's strength becomes a log10 likelihood ratio by the clue's own table, which only puts all clues on one scale.
-Clues share traces, so their ratios are never multiplied: the greatest is the fused score, and a second table,
-capped by the number of photographs, turns that into the ratio that is said, because the greatest of several
-alarms more often than each. That table is the one of the picture's
+Clues share traces, so their ratios are never multiplied: they are fused into one score, by the greatest or by a sum
+whose weights were fitted to all clues together (of two that say the same, each gets half a say), and a second table,
+capped by the number of photographs, turns that into the ratio that is said. That table is the one of the picture's
 stratum if enough authentic photographs of that kind were there, else the one of all kinds pooled.
 
 The words are those of the ENFSI guideline for evaluative reporting (2015). Files are made by
@@ -39,6 +39,7 @@ BANDS = (
     (4.0, Word.VERY_STRONG),
 )
 _STRICT = ConfigDict(extra="forbid")
+Rule = Literal["max", "sum"]
 
 
 @dataclass(frozen=True)
@@ -83,12 +84,17 @@ class Level:
 
 @dataclass(frozen=True)
 class ClueTable:
-    """One clue's strength to log10 ratio, good for one version of the clue."""
+    """One clue's strength to log10 ratio, good for one version of the clue, and its weight where clues are summed."""
 
     __pydantic_config__ = _STRICT
 
     version: str
     table: Table
+    weight: float = 1.0
+
+    def __post_init__(self) -> None:
+        if not (isfinite(self.weight) and self.weight >= 0):
+            raise ValueError("a clue's weight is finite, and 0 or more")
 
 
 @dataclass(frozen=True)
@@ -111,7 +117,7 @@ class Tables:
     clues: dict[str, ClueTable]
     pooled: Level
     strata: dict[str, Level] = field(default_factory=dict)
-    rule: Literal["max"] = "max"
+    rule: Rule = "max"
     method: str = "isotonic"
     measured: dict[str, float] = field(default_factory=dict)
     reliability: tuple[Bin, ...] = ()
@@ -201,8 +207,8 @@ def unfit(tables: Tables | None, clue: str, version: str | None) -> str:
 
 def ratio(tables: Tables, strengths: Mapping[str, float], stratum: str | None) -> Weighed | None:
     """The ratio that clues' strengths amount to; None if none of them has a table."""
-    each = [tables.clues[clue].table.at(strength) for clue, strength in strengths.items() if clue in tables.clues]
-    if not each:
+    score = fused(tables.clues, tables.rule, strengths)
+    if score is None:
         return None
     own = tables.strata.get(stratum or "")
     if own is not None and own.sources >= FEWEST_SOURCES:
@@ -211,7 +217,16 @@ def ratio(tables: Tables, strengths: Mapping[str, float], stratum: str | None) -
         level, kind = tables.pooled, f"of all kinds pooled, too few being of the kind “{stratum}”"
         if stratum is None:
             kind = "of all kinds pooled"
-    return Weighed(level.table.at(max(each)), level, kind)
+    return Weighed(level.table.at(score), level, kind)
+
+
+def fused(clues: Mapping[str, ClueTable], rule: Rule, strengths: Mapping[str, float]) -> float | None:
+    """The fused score of clues' strengths; a clue outside its domain says nothing. None if none has a table."""
+    known = {clue: clues[clue] for clue in strengths if clue in clues}
+    if not known:
+        return None
+    each = {clue: table.table.at(strengths[clue]) for clue, table in known.items()}
+    return max(each.values()) if rule == "max" else sum(known[clue].weight * each[clue] for clue in sorted(each))
 
 
 @cache
