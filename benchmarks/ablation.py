@@ -1,11 +1,11 @@
 """One idea at a time: the same short run of `recipes/small.yaml` with one thing changed, over seeds.
 
     python benchmarks/ablation.py run OUT [--arms base no_noise ...] [--seeds 0 1 2] [--samples 6000] [--threads 1]
-    python benchmarks/ablation.py report OUT        write results/ablation.json
+    python benchmarks/ablation.py report OUT        write results/ablation.json, and the table of docs/study.md
 
-Every arm trains on as many samples. Its best checkpoint by its own validation is judged on the forged calibration
-pictures of the unchanged recipe, and against a control: the same answers with the masks of other pictures. An arm
-that is better by less than the spread over seeds says nothing.
+Every arm trains on as many samples. Its last weights (averaged) are judged on the forged calibration pictures of the
+unchanged recipe, and against a control: the same answers with the masks of other pictures. An arm that is better by
+less than the spread over seeds says nothing.
 A run that is there is not done again; one that was interrupted goes on.
 """
 
@@ -22,7 +22,8 @@ from typing import Any
 import numpy as np
 
 ROOT = Path(__file__).resolve().parents[1]
-BATCH, VALIDATED = 8, 3  # pictures of a step; validations of a run
+BATCH, OWN = 8, 50  # pictures of a step; pictures of a run's own validation at its end
+BEGIN, END = "<!-- ablation:begin (python benchmarks/ablation.py report) -->", "<!-- ablation:end -->"
 # What each arm changes, as `--set` takes it, and in words.
 ARMS: dict[str, tuple[tuple[str, ...], str]] = {
     "base": ((), "the recipe as it is"),
@@ -55,7 +56,8 @@ def run(out: Path, arm: str, seed: int, samples: int, threads: int) -> None:
     steps = samples // BATCH
     changes = (
         *ARMS[arm][0], f"seed={seed}", f"data.batch={BATCH}", f"schedule.steps={steps}", "schedule.warmup=100",
-        f"validation.every={steps // VALIDATED}", f"save.every={steps}", "tensorboard=false", "optim.lr=4e-4",
+        f"validation.every={steps}", f"validation.pictures={OWN}", f"save.every={steps}", "tensorboard=false",
+        "optim.lr=4e-4",
     )  # fmt: skip
     words = [sys.executable, "-m", "ifdl.serve.cli", "train", "small", "--out", str(place)]
     words += [w for change in changes for w in ("--set", change)] + (["--resume"] if place.exists() else [])
@@ -89,17 +91,16 @@ def judged(place: Path) -> dict[str, Any]:
 
 
 def report(out: Path) -> dict[str, Any]:
-    """Every arm's validations, and its best against the base's."""
+    """Every arm's numbers, over its seeds."""
     arms: dict[str, Any] = {}
     for place in sorted(out.iterdir()):
         if not (place / "judged.json").exists():
             continue
         arm, _, seed = place.name.rpartition("_")
         rows = [json.loads(line) for line in (place / "log.jsonl").read_text(encoding="utf-8").splitlines()]
-        curve = [row for row in rows if row["kind"] == "validation"]
         about = arms.setdefault(arm, {"words": ARMS[arm][1], "changes": ARMS[arm][0], "runs": {}})
         own = json.loads((place / "judged.json").read_text(encoding="utf-8"))
-        about["runs"][seed] = own | {"own_curve": [[row["samples"], row["iou"]] for row in curve]}
+        about["runs"][seed] = own | {"samples": max(row.get("samples", 0) for row in rows)}
         about["environment"] = next(r for r in rows if r["kind"] == "start")["environment"]
     for about in arms.values():
         for name in ("iou", "auc", "picture_auc", "flagged"):
@@ -141,6 +142,9 @@ def main() -> None:
         return
     told = report(options.out)
     (ROOT / "results" / "ablation.json").write_text(json.dumps(told, indent=1) + "\n", encoding="utf-8")
+    study = ROOT / "docs" / "study.md"
+    head, rest = study.read_text(encoding="utf-8").split(BEGIN)
+    study.write_text(f"{head}{BEGIN}\n{table(told)}{END}{rest.split(END)[1]}", encoding="utf-8")
     print(table(told))
 
 

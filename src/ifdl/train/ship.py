@@ -56,6 +56,7 @@ def ship(run: Path, out: Path, last: bool = False) -> dict[str, Any]:
         "expert": system.name,
         "step": chosen.step,
         "validation": best["numbers"] if best and best["step"] == chosen.step else None,
+        "curve": _curve(run / "log.jsonl"),
         "files": {p.name: {"sha256": _sha256(p), "bytes": p.stat().st_size} for p in (weights, graph)},
         "largest_difference": apart,
         "trained": chosen.about,
@@ -73,6 +74,13 @@ def _expert(system: recipe.System, state: dict[str, Any]) -> Any:
         path = Path(place) / "weights.safetensors"
         save_file({name: tensor.contiguous() for name, tensor in state.items()}, path)
         return experts.module(system.name).build(path, **system.options)
+
+
+def _curve(log: Path) -> list[dict[str, float]]:
+    """Every validation of the run: samples seen, and what was measured."""
+    lines = log.read_text(encoding="utf-8").splitlines() if log.is_file() else []
+    rows = [row for line in lines if (row := json.loads(line))["kind"] == "validation"]
+    return [{k: v for k, v in row.items() if isinstance(v, int | float)} for row in rows]
 
 
 def _sha256(path: Path) -> str:
