@@ -70,7 +70,7 @@ def test_json_is_the_same_twice_but_for_the_run_block(splice: Report) -> None:
 
 def test_every_test_has_a_coverage_row_and_a_reason(splice: Report) -> None:
     rows = {c.test: c for c in splice.verdict.coverage}
-    assert set(battery.names()) | set(spine.PLANNED) | {"calibration"} == set(rows)
+    assert set(battery.names()) | set(spine.PLANNED) | {"calibration", battery.ARCHIVE} == set(rows)
     for name in set(spine.PLANNED) - set(battery.names()):
         assert (rows[name].state, rows[name].reason) == (State.NOT_RUN, "not part of this version")
     assert all(row.reason for row in rows.values())

@@ -59,6 +59,7 @@ NOT_CLAIMED = (
     "that a file without traces was never changed",
     "any probability that the picture is real or false",
 )
+LEFT_OUT = "left out on request"
 LIBRARIES = (
     "numpy", "scipy", "opencv-python-headless", "pillow", "simplejpeg", "pydantic", "c2pa-python", "onnxruntime",
 )  # fmt: skip
@@ -73,20 +74,24 @@ def examine(
     progress: Callable[[str], None] = lambda step: None,
     calibration: Path | None = None,
     deep: bool = False,
+    index: Path | None = None,
 ) -> Report:
     """Examine one picture file, or its bytes, and answer the four questions.
 
     `clues` restricts the tests, clues and experts alike, by name; `progress` is told each step as it begins;
     `calibration` is a file of one's own, by default the shipped one; `deep` repeats the answers on local edits and
-    synthetic origin after mild re-savings. The picture is decoded in a child process under `limits`.
-    Raises `ifdl.intake.IntakeError` if it cannot be, ValueError for a calibration file that is not one.
+    synthetic origin after mild re-savings; `index` is an archive's, made by `ifdl index`, to compare the picture with.
+    The picture is decoded in a child process under `limits`.
+    Raises `ifdl.intake.IntakeError` if it cannot be, ValueError for a calibration file or an index that is not one.
     """
     calibrations.load(calibration)  # a wrong one is said before any work
     progress("intake")
     began = time.perf_counter()
     picture = intake.load(source, limits, name=name)
     seconds = {"intake": time.perf_counter() - began}
-    return examine_picture(picture, clues=clues, progress=progress, seconds=seconds, calibration=calibration, deep=deep)
+    return examine_picture(
+        picture, clues=clues, progress=progress, seconds=seconds, calibration=calibration, deep=deep, index=index
+    )
 
 
 def examine_picture(
@@ -97,13 +102,14 @@ def examine_picture(
     seconds: dict[str, float] | None = None,
     calibration: Path | None = None,
     deep: bool = False,
+    index: Path | None = None,
 ) -> Report:
     """The same for a picture that is decoded already."""
     loaded = calibrations.load(calibration)
     started = datetime.now(UTC)
     spent = dict(seconds or {})
     chosen = battery.names() if clues is None else tuple(dict.fromkeys(clues))
-    cards = {test: battery.card(test) for test in dict.fromkeys((*battery.names(), *chosen))}
+    cards = {test: battery.card(test) for test in dict.fromkeys((*battery.names(), *chosen, battery.ARCHIVE))}
     findings: list[Finding] = []
     predictions: list[Prediction] = []
     for test in chosen:
@@ -113,12 +119,18 @@ def examine_picture(
         findings += _numbered(outcome.findings, cards[test])
         predictions += [outcome.prediction] if outcome.prediction else []
         spent[test] = time.perf_counter() - began
+    if index is not None:
+        progress("comparing with the archive")
+        began = time.perf_counter()
+        findings += _numbered(battery.compared(picture, index).findings, cards[battery.ARCHIVE])
+        spent[battery.ARCHIVE] = time.perf_counter() - began
+    ran = (*chosen, battery.ARCHIVE) if index is not None else chosen
     versions = {test: card.version for test, card in cards.items()}
     scale = Scale(loaded, str(stratum_of(picture)), versions) if loaded else None
-    verdict = replace(fuse(findings, coverage(findings, cards, chosen, scale), scale), predictions=tuple(predictions))
+    verdict = replace(fuse(findings, coverage(findings, cards, ran, scale), scale), predictions=tuple(predictions))
     if deep:
         began = time.perf_counter()
-        verdict = steadied(verdict, repeats(picture, chosen, scale, progress))
+        verdict = steadied(verdict, repeats(picture, chosen, scale, progress, index))
         spent["deep"] = time.perf_counter() - began
     progress("report")
     explanation = grounded.explain(picture, verdict)
@@ -128,7 +140,7 @@ def examine_picture(
         item=picture.item,
         verdict=verdict,
         explanation=explanation,
-        environment=environment({test: cards[test].version for test in chosen}, calibration),
+        environment=environment({test: cards[test].version for test in ran}, calibration),
         not_claimed=NOT_CLAIMED,
         redacted=False,
         run=Run(started.isoformat(timespec="seconds"), spent, custody(picture, findings, started)),
@@ -146,7 +158,7 @@ def coverage(
         state = next((s for s in PRECEDENCE if any(f.state == s for f in own)), State.NOT_RUN)
         reason = " ".join(dict.fromkeys(f.sentence for f in own if f.state == state))
         if clue not in chosen:
-            reason = "left out on request"
+            reason = "no archive to compare with was named (--index)" if clue == battery.ARCHIVE else LEFT_OUT
         elif not own:
             state, reason = State.OUT_OF_DOMAIN, "had nothing to say about this file"
         if card.experimental:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import struct
 from datetime import datetime, timedelta
 
 import numpy as np
@@ -11,9 +12,9 @@ from PIL import Image
 
 from ifdl.evidence import metadata
 from ifdl.evidence._metadata_words import at_odds, brands, program
-from ifdl.intake import decode
+from ifdl.intake import IntakeError, decode
 from ifdl.types import Finding, Question, State
-from tests.photographs import bundled, camera
+from tests.photographs import SHARED, bundled, camera
 from tests.planting.metadata import KINDS, as_jpeg, as_png, exif, photoshop, plant, xmp
 
 HOST = bundled()[1].data
@@ -201,3 +202,147 @@ def test_generators_are_named_precisely() -> None:
 def test_hostile_values_are_cut_and_flattened_in_sentences() -> None:
     finding = only(as_jpeg(HOST, exif("Canon", "NIKON\nD750 " + "x" * 400)), Question.CLAIMS)
     assert len(finding.sentence) < 250 and "\n" not in finding.sentence
+
+
+# ---------------------------------------------------------------- two readings
+
+
+def block(
+    *entries: tuple[int, int, bytes], place: bytes = b"", inner: tuple[tuple[int, int, bytes], ...] = ()
+) -> bytes:
+    """An EXIF block by hand: (tag, type, bytes) in the first directory, the Exif one, and a latitude in the GPS one."""
+    gps = ((2, 5, place), (2, 5, place[::-1])) if place else ()
+    parts, at = [], 8
+    pointers = [(0x8769, inner)] * bool(inner) + [(0x8825, gps)] * bool(gps)
+    for own, pointed in ((entries, pointers), (inner, []), (gps, [])):
+        if own or pointed:
+            parts.append((list(own), pointed, at))
+            count = len(own) + len(pointed)
+            at += 2 + 12 * count + 4 + sum(len(data) + (len(data) & 1) for _, _, data in own if len(data) > 4)
+    starts = {
+        id(pointed): place
+        for pointed, place in zip([inner, gps] if inner else [gps], [p[2] for p in parts[1:]], strict=False)
+    }
+    out = b"Exif\0\0II*\0\x08\0\0\0"
+    for own, pointed, start in parts:
+        rows = [(tag, kind, data) for tag, kind, data in own]
+        rows += [(tag, 4, struct.pack("<I", starts[id(target)])) for tag, target in pointed]
+        after, body, tail = start + 2 + 12 * len(rows) + 4, b"", b""
+        for tag, kind, data in rows:
+            size = {2: 1, 3: 2, 4: 4, 5: 8, 7: 1}[kind]
+            value = data.ljust(4, b"\0") if len(data) <= 4 else struct.pack("<I", after + len(tail))
+            tail += data + b"\0" * (len(data) & 1) if len(data) > 4 else b""
+            body += struct.pack("<HHI", tag, kind, len(data) // size) + value
+        out += struct.pack("<H", len(rows)) + body + b"\0\0\0\0" + tail
+    return out
+
+
+MAKE, MODEL, TAKEN = 0x010F, 0x0110, 0x9003
+
+
+def test_a_note_that_stands_there_twice_is_a_fact() -> None:
+    data = as_jpeg(HOST, block((MAKE, 2, b"Canon\0"), (MAKE, 2, b"Acme Ltd\0"), (MODEL, 2, b"EOS\0")))
+    finding = only(data, Question.CLAIMS)
+    assert finding.established and finding.state is State.SUPPORTED
+    assert "the camera make (“Canon” or “Acme Ltd”) twice" in finding.sentence
+    assert finding.numbers == {"camera make 1": "Canon", "camera make 2": "Acme Ltd"}
+    assert len(finding.innocent) == 2
+
+
+def test_a_second_block_that_most_readers_pass_over() -> None:
+    second = as_jpeg(HOST, block((MAKE, 2, b"Nikon\0"), (MODEL, 2, b"D750\0"), (TAKEN, 2, b"2019:01:02 03:04:05\0")))
+    data = as_jpeg(second, block((MAKE, 2, b"Canon\0"), (MODEL, 2, b"EOS\0")))
+    finding = only(data, Question.CLAIMS)
+    assert finding.state is State.INCONCLUSIVE and not finding.established
+    assert "the camera make (“Canon” or “Nikon”) and the camera model (“EOS” or “D750”)" in finding.sentence
+    entries = [(e.group, e.name, e.value) for e in decode(data).item.metadata.entries if "again" in e.group]
+    assert entries == [("EXIF, read again", "Make", "Nikon"), ("EXIF, read again", "Model", "D750")]
+    long = exif("Canon", "Canon EOS 80D", comment=b"ASCII\0\0\0" + b"word " * 200)
+    cut = as_jpeg(as_jpeg(HOST, b"Exif\0\0" + long[500:]), long[:500])
+    assert decode(cut).item.metadata.get("EXIF", "UserComment"), "a block may also go on in the next segment"
+    assert not [e for e in decode(cut).item.metadata.entries if "again" in e.group]
+
+
+def test_two_directories_with_two_capture_times() -> None:
+    times = (b"2022:06:01 12:00:00\0", b"2019:01:02 03:04:05\0")
+    data = as_jpeg(HOST, block((MAKE, 2, b"Canon\0"), (TAKEN, 2, times[0]), inner=((TAKEN, 2, times[1]),)))
+    finding = only(data, Question.CLAIMS)
+    assert (
+        finding.established and "the capture time (“2022:06:01 12:00:00” or “2019:01:02 03:04:05”)" in finding.sentence
+    )
+    same = as_jpeg(HOST, block((MAKE, 2, b"Canon\0"), (TAKEN, 2, times[0]), inner=((TAKEN, 2, times[0]),)))
+    assert only(same, Question.CLAIMS).state is not State.SUPPORTED
+
+
+def test_two_blocks_that_two_readers_choose_between_are_no_fact_yet() -> None:
+    """ImageMagick's hexadecimal block and PNG's own: viewers go by one or the other."""
+    older = block((MAKE, 2, b"Canon\0"), (MODEL, 2, b"EOS\0"))
+    profile = "\nexif\n" + f"{len(older):8}\n" + older.hex()
+    png = as_png(HOST, block((MAKE, 2, b"Nikon\0"), (MODEL, 2, b"D750\0")), "", {"Raw profile type exif": profile})
+    chunk = png.index(b"zTXt") - 4
+    size = int.from_bytes(png[chunk : chunk + 4], "big") + 12
+    text = png[chunk : chunk + size]
+    moved = png[:33] + text + png[33:chunk] + png[chunk + size :]
+    finding = only(moved, Question.CLAIMS)
+    assert finding.state is State.INCONCLUSIVE and not finding.established
+    assert "disagree on the camera make (“Canon” or “Nikon”) and the camera model (“EOS” or “D750”)" in finding.sentence
+
+
+def test_places_are_compared_and_never_quoted() -> None:
+    place = struct.pack("<6I", 43, 1, 28, 1, 777, 100)
+    finding = only(as_jpeg(HOST, block((MAKE, 2, b"Canon\0"), place=place)), Question.CLAIMS)
+    assert finding.established and finding.sentence.startswith("The file notes the satellite position twice")
+    assert "43" not in str(finding)
+    entries = decode(as_jpeg(HOST, block((MAKE, 2, b"Canon\0"), place=place))).item.metadata.entries
+    assert all(e.private for e in entries if e.group.startswith("GPS"))
+
+
+@pytest.mark.parametrize(
+    "entries",
+    [
+        ((MAKE, 2, b"Canon\0"), (MODEL, 2, "Caméra é".encode() + b"\0")),
+        ((MAKE, 2, b"Canon\0"), (MODEL, 2, "Caméra".encode("latin-1") + b"\0")),
+        ((MAKE, 2, b"Canon   \0\0\0\0"), (MODEL, 2, b"One\0Two\0")),
+        ((MAKE, 7, b"Canon\0"), (MODEL, 7, b"\1\2\3\4\5")),
+        ((MAKE, 2, b"Canon\0"), (0x0112, 3, struct.pack("<2H", 6, 0))),
+        ((MAKE, 2, b"Canon\0"), (0x0112, 4, struct.pack("<I", 6))),
+        ((MAKE, 2, b"x" * 900), (MODEL, 2, b"")),
+    ],
+    ids=["utf-8", "latin-1", "padding", "undefined", "two orientations", "long orientation", "long"],
+)
+def test_forms_that_both_readers_understand_are_no_disagreement(entries: tuple[tuple[int, int, bytes], ...]) -> None:
+    item = decode(as_jpeg(HOST, block(*entries))).item
+    assert item.metadata.get("EXIF", "Make")
+    assert not [e for e in item.metadata.entries if "again" in e.group]
+
+
+def test_orientation_of_xmp_is_not_passed_off_as_a_second_reading() -> None:
+    data = as_jpeg(HOST, exif("Canon", "Canon EOS 80D", orientation=3), xmp('tiff:Orientation="8"'))
+    assert only(data, Question.CLAIMS).state is State.NO_TRACE_FOUND
+    data = as_jpeg(HOST, exif("Canon", "Canon EOS 80D"), xmp('tiff:Orientation="8"'))
+    assert not [e for e in decode(data).item.metadata.entries if "again" in e.group]
+
+
+@pytest.mark.skipif(not (SHARED / "data" / "hostile").exists(), reason="../shared/data/hostile is absent")
+def test_two_readers_agree_on_real_files() -> None:
+    """Cameras, phones and programs of exif-samples: no disagreement where nobody planted one."""
+    told = compared = 0
+    for path in sorted((SHARED / "data").glob("hostile/*/*.jpg")) + sorted((SHARED / "data").glob("c2pa/**/*.jpg")):
+        try:
+            picture = decode(path.read_bytes())
+        except IntakeError:
+            continue
+        compared += bool({"Make", "Orientation", "Software"} & {e.name for e in picture.item.metadata.entries})
+        told += any("again" in e.group for e in picture.item.metadata.entries)
+        told += any(word in f.sentence for f in metadata.run(picture) for word in (" twice", "Two readers"))
+    assert compared > 40 and told == 0
+
+
+def test_damaged_blocks_cost_neither_picture_nor_process() -> None:
+    rng = np.random.default_rng(9)
+    whole = block((MAKE, 2, b"Canon\0"), (MODEL, 2, b"EOS 80D\0"), inner=((TAKEN, 2, b"2022:06:01 12:00:00\0"),))
+    for _ in range(150):
+        hurt = bytearray(whole)
+        for at in rng.integers(6, len(hurt), 4):
+            hurt[at] = int(rng.integers(256))
+        metadata.run(decode(as_jpeg(HOST, bytes(hurt))))

@@ -101,7 +101,7 @@ def files() -> dict[str, tuple[bytes, str | None]]:
         "animation.gif": (_animation(), None),
         "pages.tif": (_pages(), None),
         "scene.avif": (saved("AVIF"), None),
-        "page.pdf": (b"%PDF-1.7\n%%EOF", "unsupported_format"),
+        "page.pdf": (b"%PDF-1.7\n%%EOF", "corrupt"),
         "drawing.svg": (b"<svg xmlns='http://www.w3.org/2000/svg'/>", "unsupported_format"),
         "one_pixel.png": (saved("PNG", Image.new("RGB", (1, 1))), None),
     }

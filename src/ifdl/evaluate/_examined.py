@@ -53,27 +53,35 @@ class Task(NamedTuple):
     picture: Callable[[], Picture]
 
 
-def examine(picture: Picture, clues: Sequence[str]) -> dict[str, dict[str, float]]:
-    """Strengths by question and clue, of the clues that are in their domain and not experimental."""
+def examine(picture: Picture, clues: Sequence[str], index: Path | None = None) -> dict[str, dict[str, float]]:
+    """Strengths by question and clue, of the clues that are in their domain and not experimental.
+
+    `index` is that of an archive to compare the picture with, as one more test.
+    """
     found: list[Finding] = []
     for clue in clues:
         if not battery.card(clue).experimental:
             found += battery.run(clue, picture).findings
+    if index is not None:
+        found += battery.compared(picture, index).findings
     scores: dict[str, dict[str, float]] = {}
     for question in Question:
-        own = {c: strength_of([f for f in found if f.clue == c and f.question == question]) for c in clues}
+        own = {
+            c: strength_of([f for f in found if f.clue == c and f.question == question])
+            for c in (*clues, battery.ARCHIVE)
+        }
         if any(score is not None for score in own.values()):
             scores[str(question)] = {c: score for c, score in own.items() if score is not None}
     return scores
 
 
-def row_of(task: Task, clues: Sequence[str]) -> Row:
+def row_of(task: Task, clues: Sequence[str], index: Path | None = None) -> Row:
     """A failure is a row that says so; a run never dies of one picture."""
     try:
         picture = task.picture()
     except (IntakeError, OSError) as error:
         return Row(task.name, task.source, task.edited, fault=str(error))
-    return Row(task.name, task.source, task.edited, str(stratum_of(picture)), examine(picture, clues))
+    return Row(task.name, task.source, task.edited, str(stratum_of(picture)), examine(picture, clues, index))
 
 
 def as_they_are(photographs: Sequence[Photograph]) -> Iterator[Task]:
@@ -110,13 +118,13 @@ def listed(place: Path) -> list[Task]:
     return [Task(f"edited: {p.path}", p.source, True, lambda p=p: _load(p)) for p in found]  # type: ignore[misc]
 
 
-def gather(tasks: Iterable[Task], rows: Path, clues: Sequence[str]) -> Iterator[Row]:
+def gather(tasks: Iterable[Task], rows: Path, clues: Sequence[str], index: Path | None = None) -> Iterator[Row]:
     """Examine each task and append its row to `rows` (JSON Lines)."""
     # A line that an interruption cut short would swallow the next one.
     write_text(rows, "".join(_line(row) for row in read(rows)))
     with rows.open("a", encoding="utf-8") as file:
         for task in tasks:
-            row = row_of(task, clues)
+            row = row_of(task, clues, index)
             file.write(_line(row))
             file.flush()
             yield row

@@ -25,13 +25,16 @@ from ifdl.evaluate import _examined, likelihood
 from ifdl.evaluate._examined import Row
 from ifdl.evaluate.likelihood import Floats, Scored
 from ifdl.forge import material, recipe
+from ifdl.forge.material import Photograph
 from ifdl.types import Question
 from ifdl.verdict import battery
 from ifdl.verdict.calibration import (
     BANDS,
     FEWEST_SOURCES,
+    Alone,
     Calibration,
     ClueTable,
+    Level,
     Provenance,
     Rule,
     Tables,
@@ -41,6 +44,7 @@ from ifdl.verdict.calibration import (
 FEWEST = 10  # authentic photographs without which nothing is calibrated
 FOLDS = 5
 RULES: tuple[Rule, ...] = ("max", "sum")
+ALONE = (battery.ARCHIVE,)  # weighed by itself, since it looks at what the others never see
 Told = Callable[[int, int], None]
 
 
@@ -50,7 +54,8 @@ class Order:
 
     `authentic` are folders or manifests of untouched photographs, `splits` which of them where their sources have
     splits; `forged` a folder or manifest of edited pictures, None to forge `pairs` from the authentic ones by a
-    `recipe` on at most `longest` pixels. Rows are kept in `work`.
+    `recipe` on at most `longest` pixels. With `archive` every picture is also compared with an index of the authentic
+    photographs. Rows are kept in `work`.
     """
 
     authentic: tuple[Path, ...]
@@ -62,6 +67,7 @@ class Order:
     longest: int = 640
     splits: tuple[Split, ...] = (Split.CALIBRATE,)
     method: str = "isotonic"
+    archive: bool = False
 
 
 def calibrate(
@@ -79,7 +85,8 @@ def collect(order: Order, told: Told = lambda done, total: None) -> list[Row]:
         raise ValueError(f"calibration needs at least {FEWEST} authentic photographs, and there are {sources}")
     clues = battery.names()
     order.work.mkdir(parents=True, exist_ok=True)
-    about = asdict(replace(order, method="")) | {"clues": {c: battery.card(c).version for c in clues}}
+    tests = (*clues, battery.ARCHIVE) if order.archive else clues
+    about = asdict(replace(order, method="")) | {"clues": {c: battery.card(c).version for c in tests}}
     _same_order(order.work / "order.json", json.dumps(about, indent=1, sort_keys=True, default=str))
     rows = order.work / "rows.jsonl"
     done = {row.name for row in _examined.read(rows)}
@@ -91,9 +98,19 @@ def collect(order: Order, told: Told = lambda done, total: None) -> list[Row]:
         brought = _examined.listed(order.forged)
         edited, total = iter(brought), len(photographs) + len(brought)
     tasks = (t for t in chain(_examined.as_they_are(photographs), edited) if t.name not in done)
-    for count, _ in enumerate(_examined.gather(tasks, rows, clues), len(done) + 1):
+    index = _indexed(photographs, order.work / "archive.index") if order.archive else None
+    for count, _ in enumerate(_examined.gather(tasks, rows, clues, index), len(done) + 1):
         told(count, total)
     return _examined.read(rows)
+
+
+def _indexed(photographs: Sequence[Photograph], place: Path) -> Path:
+    """An index of these photographs."""
+    from ifdl.trace.index import Index
+
+    with Index(place, write=True) as index:
+        index.update([p.path for p in photographs])
+    return place
 
 
 def fit(
@@ -135,9 +152,10 @@ def _tables(
         if authentic >= FEWEST_SOURCES and edited >= FEWEST:
             strata[stratum] = likelihood.fit(own, method)
     held, log10 = held_out(kept, question, method, rule)
-    known = {c: (versions or {}).get(c) or battery.card(c).version for c in clues}
+    known = {c: (versions or {}).get(c) or battery.card(c).version for c in (*clues, *ALONE)}
     return Tables(
         clues={c: replace(table, version=known[c]) for c, table in clues.items()},
+        alone={c: Alone(known[c], level) for c in ALONE if (level := _level_alone(rows, question, c, method))},
         pooled=likelihood.fit(scored, method),
         strata=strata,
         rule=rule,
@@ -145,6 +163,15 @@ def _tables(
         measured=measures(held, log10) | _control(kept, question, method, rule),
         reliability=likelihood.reliability(held, log10),
     )
+
+
+def _level_alone(rows: Sequence[Row], question: Question, test: str, method: str) -> Level | None:
+    """What one test's strength is worth by itself, None where it said too little to tell."""
+    own = [(row, s) for row in rows if (s := (row.scores or {}).get(str(question), {}).get(test)) is not None]
+    if len({row.edited for row, _ in own}) < 2:
+        return None
+    scored = _scored([row for row, _ in own], [s for _, s in own])
+    return likelihood.fit(scored, method) if len(np.unique(scored.sources[~scored.edited])) >= FEWEST else None
 
 
 def best_rule(rows: Sequence[Row], question: Question, method: str = "isotonic") -> Rule:
@@ -213,7 +240,7 @@ def summary(calibration: Calibration) -> dict[str, Any]:
     """The measures of a calibration, without its tables, as `results/` keeps them."""
     about: dict[str, Any] = {"provenance": asdict(calibration.provenance), "questions": {}}
     for question, tables in calibration.questions.items():
-        levels = {"pooled": tables.pooled, **tables.strata}
+        levels = {"pooled": tables.pooled, **tables.strata, **{c: own.level for c, own in tables.alone.items()}}
         about["questions"][str(question)] = {
             "measured": tables.measured,
             "measured_on": f"sources left out of the fit, {FOLDS} folds",
@@ -260,7 +287,8 @@ def _fused(
 
 
 def _own(row: Row, question: Question) -> dict[str, float]:
-    return (row.scores or {}).get(str(question), {})
+    """What the tests that are fused said of the question."""
+    return {c: s for c, s in (row.scores or {}).get(str(question), {}).items() if c not in ALONE}
 
 
 def _scored(rows: Sequence[Row], scores: Sequence[float]) -> Scored:
@@ -271,6 +299,8 @@ def _provenance(order: Order, command: str) -> Provenance:
     forged = f"{order.pairs} pairs forged from them ({order.recipe}, seed {order.seed}, {order.longest} pixels)"
     data = [f"{place.name} ({', '.join(order.splits)})" for place in order.authentic]
     data.append(forged if order.forged is None else order.forged.name)
+    if order.archive:
+        data.append("each compared with an archive of the authentic photographs")
     return Provenance(tuple(data), "", {}, datetime.now(UTC).date().isoformat(), ifdl.__version__, command)
 
 

@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 from fractions import Fraction
 
 from ifdl.evidence._metadata_words import FIRMWARE, MAKER_NOTES, at_odds, brands, program
+from ifdl.intake.second import AGAIN, EXIF, GPS
 from ifdl.types import Innocent, Item, Metadata, Number
 
 # Clocks in one file may stand in different time zones: 14 hours east of Greenwich to 12 west.
@@ -40,13 +41,29 @@ STALE = Innocent(
     "the receiver repeated an old fix or suffers from the 19.6-year rollover of satellite dates",
     "look at other pictures taken with the same device that day",
 )
+ADDED = Innocent(
+    "a program put its own note, or a second directory of notes, beside the camera's instead of replacing it",
+    "list every note with the directory it stands in (exiftool -a -G1) and ask what the file went through",
+)
+MISPLACED = Innocent(
+    "a program rewrote part of the notes, such as the camera's hidden ones, and left others out of place or ill-formed",
+    "open the file as it left the camera in the same programs and see whether they agree there",
+)
+# What a reader of the report calls the notes that two parsers are compared on.
+CALLED = {
+    "Make": "camera make", "Model": "camera model", "Orientation": "orientation", "Software": "software",
+    "DateTime": "last change", "DateTimeOriginal": "capture time", "DateTimeDigitized": "digitisation time",
+    "PixelXDimension": "width", "PixelYDimension": "height",
+}  # fmt: skip
+PLACE = "satellite position"
+MOST_NAMED = 3
 
 
 @dataclass(frozen=True)
 class Comparison:
     """One comparison: which statements it used, and the contradiction if there is one.
 
-    `certain` False means the difference could be a matter of time zones.
+    `certain` False means the difference could be a matter of time zones, or of how one note is read.
     """
 
     names: tuple[str, ...]
@@ -59,7 +76,7 @@ class Comparison:
 def comparisons(item: Item) -> Iterator[Comparison]:
     """Every comparison the file's statements allow."""
     said = item.metadata
-    for check in (_sizes, _cameras, _dates, _satellite):
+    for check in (_sizes, _cameras, _dates, _satellite, _readings):
         yield from check(said, item)
 
 
@@ -263,3 +280,48 @@ def _satellite(said: Metadata, _item: Item) -> Iterator[Comparison]:
     days = round(apart / timedelta(days=1), 1)
     text = f"The camera's clock ({quoted(taken.text)}) and the satellite time noted beside it lie {days:,g} days apart."
     yield Comparison(("taken", "satellite"), text, {"capture": taken.text, "days": days}, (CLOCK, STALE))
+
+
+# ---------------------------------------------------------------- two readings
+
+
+def _readings(said: Metadata, _item: Item) -> Iterator[Comparison]:
+    """Notes that stand in the file twice and differ, and notes that two parsers read differently.
+
+    Agreement is the rule and is not counted among the pairs compared.
+    """
+    twice: dict[str, tuple[str, ...]] = {}
+    apart: dict[str, tuple[str, ...]] = {}
+    for group, names in (("EXIF", EXIF), ("GPS", GPS)):
+        for name in names.values():
+            own = {" ".join(e.value.split()): None for e in said.entries if (e.group, e.name) == (group, name)}
+            again = {
+                " ".join(e.value.split()): None for e in said.entries if (e.group, e.name) == (group + AGAIN, name)
+            }
+            private = any(e.private for e in said.entries if e.name == name)
+            values = () if private else tuple(dict.fromkeys((*own, *again)))
+            called = PLACE if group == "GPS" else CALLED[name]
+            if len(own) > 1:
+                twice.setdefault(called, values)
+            elif again:
+                apart.setdefault(called, values)
+    if twice:
+        yield _reading(twice, "The file notes {} twice, and differently", "; programs show one or the other.", True)
+    if apart:
+        tail = "; such a note stands there twice, or in a form that programs read in more than one way."
+        yield _reading(apart, "Two readers of the same EXIF notes disagree on {}", tail, False)
+
+
+def _reading(found: dict[str, tuple[str, ...]], head: str, tail: str, certain: bool) -> Comparison:
+    told = list(found.items())[:MOST_NAMED]
+    words = [
+        f"the {name}" + (f" ({' or '.join(quoted(v, 40) for v in values[:2])})" if values else "")
+        for name, values in told
+    ]
+    if len(found) > MOST_NAMED:
+        words.append(f"{len(found) - MOST_NAMED} more")
+    listed = words[0] if len(words) == 1 else ", ".join(words[:-1]) + " and " + words[-1]
+    numbers: dict[str, Number] = {
+        f"{name} {n}": value[:200] for name, values in told for n, value in enumerate(values[:2], 1)
+    }
+    return Comparison(tuple(found), head.format(listed) + tail, numbers, (ADDED, MISPLACED), certain)

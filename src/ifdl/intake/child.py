@@ -15,9 +15,11 @@ from typing import BinaryIO
 
 from pydantic import TypeAdapter
 
+from ifdl.intake import pdf
 from ifdl.intake.decode import ADVICE_DAMAGED, decode
 from ifdl.intake.errors import Corrupt, IntakeError, OutOfMemory
 from ifdl.intake.limits import Limits
+from ifdl.intake.part import MAIN, Part
 from ifdl.types import Item, Picture
 
 READY = b"ifdl"
@@ -59,9 +61,16 @@ def serve(requests: BinaryIO, answers: BinaryIO, chatter: int) -> None:
         name = header["name"]
         limits = Limits(**header["limits"])
         try:
-            picture = _with_chatter(decode(data, limits, name), _drain(chatter))
-            body = json.dumps({"ok": True}).encode() + b"\n" + TypeAdapter(Item).dump_json(picture.item)
-            _send(answers, body, picture)
+            if header["outline"]:
+                found = asdict(pdf.outline(data, name))
+                _send(answers, json.dumps({"ok": True} | found).encode())
+                continue
+            picture = _with_chatter(decode(data, limits, name, Part(**header["part"])), _drain(chatter))
+            own = b"" if picture.data is data else picture.data
+            body = (
+                json.dumps({"ok": True, "own": len(own)}).encode() + b"\n" + TypeAdapter(Item).dump_json(picture.item)
+            )
+            _send(answers, body, picture, own)
         except IntakeError as error:
             _drain(chatter)
             _send(answers, _refusal(error))
@@ -71,14 +80,15 @@ def serve(requests: BinaryIO, answers: BinaryIO, chatter: int) -> None:
 
 
 def _refusal(error: IntakeError) -> bytes:
-    return json.dumps({"ok": False, "kind": error.kind, "reason": error.reason}).encode()
+    return json.dumps({"ok": False, "kind": error.kind, "name": error.name, "reason": error.reason}).encode()
 
 
-def _send(answers: BinaryIO, header: bytes, picture: Picture | None = None) -> None:
+def _send(answers: BinaryIO, header: bytes, picture: Picture | None = None, own: bytes = b"") -> None:
     answers.write(len(header).to_bytes(4, "big"))
     answers.write(header)
     if picture is not None:
         answers.write(picture.pixels.data.cast("B"))
+        answers.write(own)
     answers.flush()
 
 
@@ -122,9 +132,10 @@ def main() -> None:
         serve(sys.stdin.buffer, answers, chatter)
 
 
-def request(name: str, data: bytes, limits: Limits) -> bytes:
-    """The header that announces `data`; the bytes follow it."""
-    header = json.dumps({"name": name, "bytes": len(data), "limits": asdict(limits)}).encode()
+def request(name: str, data: bytes, limits: Limits, wanted: Part = MAIN, outline: bool = False) -> bytes:
+    """The header that announces `data`; the bytes follow it. `outline` asks what a PDF holds, not for a picture."""
+    asked = {"name": name, "bytes": len(data), "limits": asdict(limits), "part": asdict(wanted), "outline": outline}
+    header = json.dumps(asked).encode()
     return len(header).to_bytes(4, "big") + header
 
 

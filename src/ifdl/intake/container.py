@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import re
 from dataclasses import replace
+from itertools import islice
 
 from PIL import Image, TiffImagePlugin
 
 from ifdl.intake import jpeg
 from ifdl.intake.errors import NoPixels, Truncated, UnsupportedFormat
+from ifdl.intake.part import noun
 from ifdl.types import Container, SubImage
 
 EXTRANEOUS = re.compile(r"(\d+) extraneous bytes")
@@ -28,6 +30,7 @@ APPENDED = (
     (b"MZ", "Windows program"),
 )
 MOST_LISTED = 64
+FOLLOWING = ("mpo_picture", "gain_map", "appended_picture")  # complete JPEGs after the first one
 
 
 def read(data: bytes, form: str, name: str) -> Container:
@@ -43,11 +46,25 @@ def read(data: bytes, form: str, name: str) -> Container:
     return Container(trailing_bytes=len(trailing), trailing_kind=_kind_of(trailing))
 
 
-def with_frames(structure: Container, form: str, image: Image.Image) -> Container:
-    """The structure with the later frames or pages of an opened image listed."""
+def count(image: Image.Image) -> int:
+    """How many frames or pages an opened image has; 0 where they cannot be counted."""
+    # Counting walks the file's own structure; a broken later frame must not cost us the first.
+    try:
+        return int(getattr(image, "n_frames", 1))
+    except (OSError, ValueError, SyntaxError, EOFError, TypeError, KeyError, RuntimeError):
+        return 0
+
+
+def with_frames(structure: Container, form: str, frames: int, chosen: int) -> Container:
+    """The structure with the other frames or pages listed; `chosen` is the decoded one, counted from 0."""
     if form == "JPEG":  # its other pictures were found by walking the markers
         return structure
-    return replace(structure, sub_images=tuple(_frames(image, form)))
+    kind = "page" if form == "TIFF" else "frame"
+    listed = islice((n for n in range(frames) if n != chosen), MOST_LISTED - 1)
+    others = [SubImage(kind, note=f"{noun(form)} {n + 1} of {frames}") for n in listed]
+    if not frames:
+        others = [SubImage("frame", note="later frames could not be counted")]
+    return replace(structure, sub_images=tuple(others))
 
 
 def bit_depth(data: bytes, form: str, image: Image.Image) -> int:
@@ -189,16 +206,6 @@ def _gif_end(data: bytes, name: str) -> int | None:
             at += 1 + data[at]
         at += 1
     return None
-
-
-def _frames(image: Image.Image, form: str) -> list[SubImage]:
-    # Counting walks the file's own structure; a broken later frame must not cost us the first.
-    try:
-        count = int(getattr(image, "n_frames", 1))
-    except (OSError, ValueError, SyntaxError, EOFError, TypeError, KeyError, RuntimeError):
-        return [SubImage("frame", note="later frames could not be counted")]
-    kind = "page" if form == "TIFF" else "frame"
-    return [SubImage(kind, note=f"{kind} {n + 1} of {count}") for n in range(1, min(count, MOST_LISTED))]
 
 
 def _kind_of(trailing: bytes) -> str | None:

@@ -7,13 +7,16 @@ import io
 import struct
 import warnings
 import zlib
+from dataclasses import replace
 from typing import Any
 
+import numpy as np
 import PIL
 import simplejpeg
+from numpy.typing import NDArray
 from PIL import Image, ImageFile, UnidentifiedImageError, features
 
-from ifdl.intake import container, metadata
+from ifdl.intake import container, metadata, part, pdf
 from ifdl.intake.convert import profile_name, to_rgb8
 from ifdl.intake.errors import (
     Corrupt,
@@ -22,6 +25,7 @@ from ifdl.intake.errors import (
     IntakeError,
     MissingCodec,
     NoPixels,
+    NoSuchPart,
     NotAPicture,
     OutOfMemory,
     TooManyPixels,
@@ -29,9 +33,10 @@ from ifdl.intake.errors import (
     UnsupportedFormat,
 )
 from ifdl.intake.limits import Limits
-from ifdl.intake.sniff import EXTENSIONS, MEDIA_TYPES, announced_size, foreign_format, picture_format
+from ifdl.intake.part import MAIN, Part
+from ifdl.intake.sniff import EXTENSIONS, MEDIA_TYPES, announced_size, foreign_format, is_pdf, picture_format
 from ifdl.signal.orientation import to_stored
-from ifdl.types import Container, Item, Picture
+from ifdl.types import Container, Item, Metadata, MetadataEntry, Picture, SubImage
 
 # Everything the codecs were seen to raise on 6,000 malformed files; OSError alone is not enough.
 DECODER_ERRORS = (
@@ -40,27 +45,35 @@ DECODER_ERRORS = (
 )  # fmt: skip
 # Writers that pad a scan leave a few bytes before a marker; a stream that lost its step leaves many.
 MOST_STRAY_BYTES = 16
+ANIMATIONS, DRAWN_OVER = ("GIF", "WEBP", "PNG"), ", as shown: drawn over the frames before it"
 ADVICE_DAMAGED = "ask for the original file, or a copy that opens everywhere"
 
 
-def decode(data: bytes, limits: Limits = Limits(), name: str = "picture") -> Picture:  # noqa: B008
-    """Decode the first picture of `data` to stored pixels and everything the file says about itself.
+def decode(data: bytes, limits: Limits = Limits(), name: str = "picture", wanted: Part = MAIN) -> Picture:  # noqa: B008
+    """Decode one picture of `data`, the main one by default, to stored pixels and everything the file says of itself.
 
     Format is decided by content. Raises a subclass of IntakeError for whatever cannot be read whole:
     a truncated or damaged file fails, nothing is filled in. Seconds and memory are the caller's
-    business; pixels are checked against the header before any are decoded.
+    business; pixels are checked against the header before any are decoded. Hashes and size in bytes are
+    the file's; `data` of a further JPEG in it, such as a scanned page's, are that JPEG's own bytes.
     """
     form = _recognise(data, limits, name)
     announced = announced_size(data, form)
     if announced is not None:
         _check_size(*announced, limits, name)
-    structure = container.read(data, form, name)
+    if form != "PDF" and wanted.picture is not None:
+        raise NoSuchPart(name, "only a PDF has numbered pictures on a page; leave that number out.")
+    structure = Container() if form == "PDF" else container.read(data, form, name)
     assert not ImageFile.LOAD_TRUNCATED_IMAGES, "truncated loading must stay off"
     Image.MAX_IMAGE_PIXELS = None  # our own limit is checked instead, on the header
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            return _decode(data, form, structure, limits, name)
+            if form == "PDF":
+                return _from_pdf(data, limits, name, wanted)
+            if form == "JPEG" and wanted.page is not None:
+                return _from_jpeg(data, structure, limits, name, wanted.page)
+            return _decode(data, form, structure, limits, name, wanted.page)
     except IntakeError:
         raise
     except MemoryError:
@@ -78,7 +91,7 @@ def _recognise(data: bytes, limits: Limits, name: str) -> str:
         raise FileTooLarge(
             name, f"{len(data):,} bytes, over the limit of {limits.file_bytes:,}; raise the limit if you trust it."
         )
-    form = picture_format(data)
+    form = "PDF" if is_pdf(data) else picture_format(data)
     if form is None:
         foreign = foreign_format(data)
         if foreign is not None:
@@ -97,20 +110,80 @@ def _recognise(data: bytes, limits: Limits, name: str) -> str:
     return form
 
 
-def _decode(data: bytes, form: str, structure: Container, limits: Limits, name: str) -> Picture:
+def _from_jpeg(data: bytes, structure: Container, limits: Limits, name: str, number: int) -> Picture:
+    """The main picture, or one of the complete JPEGs that follow it: MPO views, gain maps, appended pictures."""
+    others = [s for s in structure.sub_images if s.kind in container.FOLLOWING]
+    count = 1 + len(others)
+    part.check(name, "picture", number, count)
+    if number == 1:
+        return _named(_decode(data, "JPEG", structure, limits, name), "picture", 1, count)
+    place = others[number - 2]
+    start, size = place.offset or 0, place.bytes or 0
+    label = f"{name}, picture {number} of {count}"
+    own = decode(data[start : start + size], limits, label)
+    step = f"picture {number} of {count} in the file ({place.kind.replace('_', ' ')}), {size:,} bytes at byte {start:,}"
+    return _within(data, own, (step,))
+
+
+def _from_pdf(data: bytes, limits: Limits, name: str, wanted: Part) -> Picture:
+    found = pdf.find(data, limits, name, wanted)
+    if found.stream:
+        own = decode(found.stream, limits, found.label)
+        return _within(data, own, (found.step,), found.others, found.notes)
+    assert found.image is not None
+    pixels, _, steps = to_rgb8(found.image, found.label, 8)
+    item = _item(data, "PDF", found.label, pixels, mode=found.image.mode, decoder=found.decoder,
+                 conversion=(found.step, *steps), container=Container(sub_images=found.others),
+                 metadata=Metadata(found.notes))  # fmt: skip
+    return Picture(pixels, item, data)
+
+
+def _within(
+    data: bytes,
+    own: Picture,
+    steps: tuple[str, ...],
+    others: tuple[SubImage, ...] = (),
+    notes: tuple[MetadataEntry, ...] = (),
+) -> Picture:
+    """A picture decoded from its own bytes, as one of the file `data`: whoever checks a hash holds that file."""
+    structure = replace(own.item.container, sub_images=(*own.item.container.sub_images, *others))
+    said = replace(own.item.metadata, entries=(*own.item.metadata.entries, *notes))
+    hashes = (hashlib.sha256(data).hexdigest(), hashlib.sha512(data).hexdigest())
+    item = replace(own.item, sha256=hashes[0], sha512=hashes[1], bytes=len(data), container=structure, metadata=said,
+                   conversion=(*steps, *own.item.conversion))  # fmt: skip
+    return replace(own, item=item)
+
+
+def _named(picture: Picture, kind: str, number: int, count: int, how: str = "") -> Picture:
+    """The picture with words, in its name and among its facts, for which of the file's pictures it is."""
+    if count <= 1:
+        return picture
+    which = f"{kind} {number} of {count}"
+    item = replace(picture.item, name=f"{picture.item.name}, {which}",
+                   conversion=(f"{which} in the file{how}", *picture.item.conversion))  # fmt: skip
+    return replace(picture, item=item)
+
+
+def _decode(
+    data: bytes, form: str, structure: Container, limits: Limits, name: str, number: int | None = None
+) -> Picture:
     image: Image.Image
     with Image.open(io.BytesIO(data), formats=[form]) as image:
         _check_size(image.width, image.height, limits, name)
+        # A HEIF says itself which of its pictures is the main one.
+        index = number - 1 if number is not None else image.tell() if form == "HEIF" else 0
+        count = container.count(image)
+        if number is not None:
+            part.check(name, part.noun(form), number, max(1, count))
+        structure = container.with_frames(structure, form, count, index)
+        image.seek(index)
+        _check_size(image.width, image.height, limits, name)
         stored_mode, icc = image.mode, image.info.get("icc_profile")
-        structure = container.with_frames(structure, form, image)
         said = metadata.read(data, form, image)
         # Pillow turns a TIFF upright while loading it, by the very code that getexif() gives here.
         turned = image.getexif().get(0x0112, 1) if form == "TIFF" else 1
-        # Some formats only turn out to be larger than announced while loading (GIF frame extents).
-        image.seek(0)
-        if form == "HEIF":
-            _check_size(image.width, image.height, limits, name)
         image.load()
+        # Some formats only turn out to be larger than announced while loading (GIF frame extents).
         _check_size(image.width, image.height, limits, name)
         bit_depth = container.bit_depth(data, form, image)
         if form == "JPEG":
@@ -126,26 +199,28 @@ def _decode(data: bytes, form: str, structure: Container, limits: Limits, name: 
         steps.append("rotation and mirroring of the HEIF container, if any, applied by its decoder")
     if orientation != 1:
         steps.append(f"EXIF orientation {orientation} recorded, not applied")
-    item = Item(
+    item = _item(data, form, name, pixels, orientation=orientation, mode=stored_mode, bit_depth=bit_depth,
+                 conversion=tuple(steps), transparent=transparent, icc_profile=profile, decoder=decoder_of(form),
+                 container=container.with_extension_note(structure, name, form, EXTENSIONS),
+                 metadata=said)  # fmt: skip
+    picture = Picture(pixels, item, data)
+    if number is None:
+        return picture
+    return _named(picture, part.noun(form), number, count, DRAWN_OVER if form in ANIMATIONS and number > 1 else "")
+
+
+def _item(data: bytes, form: str, name: str, pixels: NDArray[np.uint8], **facts: Any) -> Item:
+    return Item(
         name=name,
         sha256=hashlib.sha256(data).hexdigest(),
         sha512=hashlib.sha512(data).hexdigest(),
         bytes=len(data),
         format=form,
-        media_type=MEDIA_TYPES[form],
+        media_type=MEDIA_TYPES.get(form, "application/pdf"),
         width=int(pixels.shape[1]),
         height=int(pixels.shape[0]),
-        orientation=orientation,
-        mode=stored_mode,
-        bit_depth=bit_depth,
-        conversion=tuple(steps),
-        transparent=transparent,
-        icc_profile=profile,
-        decoder=decoder_of(form),
-        container=container.with_extension_note(structure, name, form, EXTENSIONS),
-        metadata=said,
+        **facts,
     )
-    return Picture(pixels, item, data)
 
 
 def decoder_of(form: str) -> str:

@@ -59,6 +59,12 @@ class MissingCodec(IntakeError):
     kind = "missing_codec"
 
 
+class NoSuchPart(IntakeError):
+    """The file has no page, frame or picture of that number."""
+
+    kind = "no_such_part"
+
+
 class NoPixels(IntakeError):
     """Width or height is zero."""
 

@@ -29,27 +29,31 @@ POINTERS = {0x8769: "Exif", 0x8825: "GPS", 0xA005: "Interop"}
 SKIPPED = {0x014A, 0x02BC, 0x83BB, 0x8649, 0x8773, 0x0111, 0x0117, 0x0144, 0x0145, 0x0140, 0x015B}
 WINDOWS_TEXT = range(0x9C9B, 0x9CA0)
 LINE_BREAKS = dict.fromkeys(map(ord, "\r\n\t"), " ")
+HEADERS = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 XMP_TAG, IPTC_TAG, PHOTOSHOP_TAG = 0x02BC, 0x83BB, 0x8649
 MAKER_NOTE, USER_COMMENT = 0x927C, 0x9286
 
 
 class Directory:
-    """The directories of one EXIF or TIFF block, read lazily from `block`; trouble goes to `warnings`."""
+    """The directories of one EXIF or TIFF block, read lazily from `block`; trouble goes to `warnings`.
 
-    def __init__(self, block: bytes, warnings: list[str]) -> None:
+    `page` counts from 0 and picks another directory of the chain as the first, for the later pages of a TIFF.
+    """
+
+    def __init__(self, block: bytes, warnings: list[str], page: int = 0) -> None:
         while block.startswith(b"Exif\0\0"):
             block = block[6:]
-        self.block, self.warnings = block, warnings
+        self.block, self.warnings, self.page = block, warnings, page
         self.big = block[2:4] in (b"+\0", b"\0+")
         self.order = "<" if block[:2] == b"II" else ">"
-        self.well_formed = block[:4] in (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
+        self.well_formed = block[:4] in HEADERS
 
     def statements(self) -> Iterator[Statement]:
         """Every entry but bulk and pointers; the thumbnail's directory is named IFD1/…"""
         if not self.well_formed:
             self.warnings.append("EXIF: the block has no TIFF header and was not read")
             return
-        yield from self._walk(self._first(), "EXIF", "", set(), with_next=True)
+        yield from self._walk(self._first(), "EXIF", "", set(), with_next=not self.page)
 
     def bulk(self, tag: int) -> bytes:
         """Raw bytes of a tag of the first directory (up to 4 MB), empty if there is none."""
@@ -60,7 +64,11 @@ class Directory:
         return b""
 
     def _first(self) -> int:
-        return self._number("Q", 8) if self.big else self._number("I", 4)
+        at = self._number("Q", 8) if self.big else self._number("I", 4)
+        for _ in range(self.page):
+            head, entry, count = (8, 20, self._number("Q", at)) if self.big else (2, 12, self._number("H", at))
+            at = self._number("Q" if self.big else "I", at + head + count * entry)
+        return at
 
     def _number(self, letter: str, at: int) -> int:
         size = struct.calcsize(letter)

@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from types import TracebackType
-from typing import TypeVar
+from typing import Any, TypeAlias, TypeVar
 
 import numpy as np
 from pydantic import TypeAdapter, ValidationError
@@ -21,10 +21,13 @@ from pydantic import TypeAdapter, ValidationError
 from ifdl.intake.child import READY, request
 from ifdl.intake.errors import BY_KIND, DecoderCrashed, FileTooLarge, IntakeError, Missing, NotAFile, TimedOut
 from ifdl.intake.limits import Limits
+from ifdl.intake.part import MAIN, Part
+from ifdl.intake.pdf import Outline
 from ifdl.types import Item, Picture
 
 S = TypeVar("S")
 R = TypeVar("R")
+_Process: TypeAlias = "subprocess.Popen[bytes]"
 START_SECONDS = 60.0
 MOST_HEADER = 64 * 1024**2
 # A fresh process now and then, so that what a codec leaks cannot add up.
@@ -36,11 +39,20 @@ class Decoder:
 
     def __init__(self, limits: Limits = Limits()) -> None:  # noqa: B008
         self.limits = limits
-        self._process: subprocess.Popen[bytes] | None = None
+        self._process: _Process | None = None
         self._served = 0
 
-    def decode(self, data: bytes, name: str = "picture") -> Picture:
+    def decode(self, data: bytes, name: str = "picture", wanted: Part = MAIN) -> Picture:
         """`ifdl.intake.decode` in the child. Raises IntakeError; DecoderCrashed and TimedOut among them."""
+        return self._ask(data, name, lambda: request(name, data, self.limits, wanted), self._picture)
+
+    def outline(self, data: bytes, name: str = "picture") -> Outline:
+        """What a PDF holds, found in the child. Raises IntakeError as `decode` does."""
+        return self._ask(data, name, lambda: request(name, data, self.limits, outline=True), self._outline)
+
+    def _ask(
+        self, data: bytes, name: str, header: Callable[[], bytes], answer: Callable[[_Process, bytes, str], R]
+    ) -> R:
         process = self._ready(name)
         assert process.stdin is not None and process.stdout is not None
         expired = threading.Event()
@@ -52,11 +64,11 @@ class Decoder:
         timer = threading.Timer(self.limits.seconds, expire)
         timer.start()
         try:
-            process.stdin.write(request(name, data, self.limits))
+            process.stdin.write(header())
             process.stdin.write(data)
             process.stdin.flush()
-            return self._answer(process, data, name)
-        except (EOFError, OSError, ValidationError, ValueError, KeyError) as error:
+            return answer(process, data, name)
+        except (EOFError, OSError, ValidationError, ValueError, KeyError, TypeError) as error:
             self.close()
             if expired.is_set():
                 raise TimedOut(
@@ -92,7 +104,7 @@ class Decoder:
     ) -> None:
         self.close()
 
-    def _ready(self, name: str) -> subprocess.Popen[bytes]:
+    def _ready(self, name: str) -> _Process:
         if self._process is not None and self._process.poll() is None:
             return self._process
         self.close()
@@ -119,15 +131,9 @@ class Decoder:
             )
         return process
 
-    def _answer(self, process: subprocess.Popen[bytes], data: bytes, name: str) -> Picture:
+    def _picture(self, process: _Process, data: bytes, name: str) -> Picture:
         assert process.stdout is not None
-        size = int.from_bytes(_exactly(process, 4), "big")
-        if size > MOST_HEADER:
-            raise ValueError("the child's answer is too long")
-        header, _, item_json = _exactly(process, size).partition(b"\n")
-        answer = json.loads(header)
-        if not answer["ok"]:
-            raise BY_KIND.get(answer["kind"], DecoderCrashed)(name, str(answer["reason"]))
+        answer, item_json = _answer(process, name)
         item = TypeAdapter(Item).validate_json(item_json)
         if not 0 < item.width * item.height <= self.limits.pixels:
             raise ValueError("the child's picture is over the limit")
@@ -138,7 +144,14 @@ class Decoder:
             if not count:
                 raise EOFError
             view = view[count:]
-        return Picture(pixels, item, data)
+        own = int(answer["own"])
+        if not 0 <= own <= self.limits.file_bytes:
+            raise ValueError("the child's picture has more bytes than the limit")
+        return Picture(pixels, item, _exactly(process, own) if own else data)
+
+    def _outline(self, process: _Process, _data: bytes, name: str) -> Outline:
+        answer, _ = _answer(process, name)
+        return Outline(tuple(Part(p["page"], p["picture"]) for p in answer["parts"]), str(answer["note"]))
 
 
 class Pool:
@@ -229,7 +242,20 @@ def _environment() -> dict[str, str]:
     }
 
 
-def _exactly(process: subprocess.Popen[bytes], count: int) -> bytes:
+def _answer(process: _Process, name: str) -> tuple[dict[str, Any], bytes]:
+    """The answer's own line and what follows it. Raises the refusal if it is one."""
+    size = int.from_bytes(_exactly(process, 4), "big")
+    if size > MOST_HEADER:
+        raise ValueError("the child's answer is too long")
+    header, _, rest = _exactly(process, size).partition(b"\n")
+    answer: dict[str, Any] = json.loads(header)
+    if not answer["ok"]:
+        shown = str(answer["name"]) if str(answer["name"]).startswith(name) else name
+        raise BY_KIND.get(answer["kind"], DecoderCrashed)(shown, str(answer["reason"]))
+    return answer, rest
+
+
+def _exactly(process: _Process, count: int) -> bytes:
     assert process.stdout is not None
     data = process.stdout.read(count)
     if len(data) < count:

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 
 from PIL import Image
 
-from ifdl.intake import exif, iptc, jpeg, xmp
+from ifdl.intake import exif, iptc, jpeg, second, xmp
 from ifdl.types import Metadata, MetadataEntry
 
 MOST_ENTRIES = 400  # of one group
@@ -40,6 +40,8 @@ class _Carriers:
     """Where statements were found in the file, before any is parsed."""
 
     exif: bytes = b""
+    spare: bytes = b""
+    page: int = 0
     xmp: list[bytes] = field(default_factory=list)
     photoshop: bytes = b""
     iptc: bytes = b""
@@ -49,6 +51,8 @@ class _Carriers:
 
 def read(data: bytes, form: str, image: Image.Image) -> Metadata:
     """All statements found, in file order within each kind; what cannot be parsed becomes a warning.
+
+    EXIF is read by two parsers; what the second reads otherwise follows in a group of its own (`ifdl.intake.second`).
 
     `image` is opened, not loaded, and is left as it was. Only MemoryError gets out. HEIF comes with its
     orientation already applied and its EXIF orientation set to 1 by the decoder; for AVIF the decoder
@@ -73,7 +77,8 @@ def read(data: bytes, form: str, image: Image.Image) -> Metadata:
     attempt("container", lambda: collect(data, image, carriers) or ())
     warnings += carriers.trouble
     if carriers.exif:
-        attempt("EXIF", lambda: exif.Directory(carriers.exif, warnings).statements())
+        attempt("EXIF", lambda: exif.Directory(carriers.exif, warnings, carriers.page).statements())
+        attempt("EXIF", lambda: list(second.disagreements(data, form, image, found, carriers.spare)))
     attempt("Photoshop", lambda: _photoshop(carriers))
     if carriers.iptc:
         attempt("IPTC", lambda: (("IPTC", n, v) for n, v in iptc.statements(carriers.iptc)))
@@ -104,10 +109,11 @@ def _from_jpeg(data: bytes, image: Image.Image, to: _Carriers) -> None:
     extended: dict[tuple[bytes, int], bytes] = {}
     for segment in jpeg.read(data).segments:
         body = data[segment.offset : segment.offset + segment.length]
-        if (
-            segment.name == "APP1:Exif" and len(to.exif) < MOST_BLOCK
-        ):  # a block too long for one segment goes on in the next
-            to.exif += body[6:] if to.exif else body
+        if segment.name == "APP1:Exif" and len(to.exif) < MOST_BLOCK:
+            if to.exif and body[6:10] in exif.HEADERS:
+                to.spare = to.spare or body
+            else:  # a block too long for one segment goes on in the next
+                to.exif += body[6:] if to.exif else body
         elif segment.name == "APP1:XMP" and len(to.xmp) < MOST_PACKETS:
             to.xmp.append(body[29:])
         elif segment.name == "APP1:XMP extension" and len(body) > 75 and len(extended) < MOST_CHUNKS:
@@ -181,8 +187,8 @@ def _raw_profile(kind: str, text: bytes, to: _Carriers) -> None:
 
 
 def _from_tiff(data: bytes, image: Image.Image, to: _Carriers) -> None:
-    directory = exif.Directory(data, [])
-    to.exif = data
+    directory = exif.Directory(data, [], image.tell())
+    to.exif, to.page = data, image.tell()
     to.xmp = [packet] if (packet := directory.bulk(exif.XMP_TAG)) else []
     to.photoshop, to.iptc = directory.bulk(exif.PHOTOSHOP_TAG), directory.bulk(exif.IPTC_TAG)
 
@@ -227,4 +233,4 @@ def _entries(found: list[tuple[str, str, str]], warnings: list[str]) -> Iterable
 
 def _is_private(group: str, name: str, value: str) -> bool:
     named = PRIVATE.search(name) is not None and PUBLIC.search(name) is None
-    return group == "GPS" or named or MAIL.search(value) is not None
+    return group.startswith("GPS") or named or MAIL.search(value) is not None

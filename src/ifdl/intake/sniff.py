@@ -26,7 +26,6 @@ EXTENSIONS = {
 }
 # Recognised only to say so: what the file is, and what to do about it.
 FOREIGN = (
-    (b"%PDF", "a PDF document", "export the page or the picture in it as PNG or JPEG"),
     (b"8BPS", "a Photoshop document", "export it as PNG or TIFF"),
     (b"\x00\x00\x00\x0cjP  ", "a JPEG 2000 picture", "convert it to PNG without resizing"),
     (b"\xff\x4f\xff\x51", "a JPEG 2000 codestream", "convert it to PNG without resizing"),
@@ -67,6 +66,11 @@ def picture_format(data: bytes) -> str | None:
         if brands & set(HEIF_BRANDS):
             return "HEIF"
     return None
+
+
+def is_pdf(data: bytes) -> bool:
+    """Whether this is a PDF: a document that holds pictures, and no picture format itself."""
+    return data[:64].lstrip().startswith(b"%PDF")
 
 
 def foreign_format(data: bytes) -> tuple[str, str] | None:

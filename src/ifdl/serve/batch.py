@@ -35,6 +35,16 @@ class Options:
     again: bool = False
     calibration: Path | None = None
     deep: bool = False
+    page: int | None = None
+
+
+@dataclass(frozen=True)
+class Job:
+    """One picture to examine: the file it is in, and which of its pictures; `data` where the file was read already."""
+
+    source: str
+    part: intake.Part = intake.MAIN
+    data: tuple[bytes, str] | IntakeError | None = None
 
 
 @dataclass
@@ -49,9 +59,13 @@ class Tally:
 
 
 def run(wanted: Sequence[str], options: Options, console: Console) -> Tally:
-    """Examine every source in order. Several pictures give one JSON line each and a folder each under `out`."""
+    """Examine every source in order. Several pictures give one JSON line each and a folder each under `out`.
+
+    A PDF of which no page was named stands for every picture in it, or every page where it holds none.
+    """
     tally = Tally()
-    several = len(wanted) > 1
+    jobs = [job for source in wanted for job in _jobs(source, options, console)]
+    several = len(jobs) > 1
     rows = (options.out / "results.jsonl") if options.out and several else None
     if options.out:
         options.out.mkdir(parents=True, exist_ok=True)
@@ -59,9 +73,10 @@ def run(wanted: Sequence[str], options: Options, console: Console) -> Tally:
         rows.open("w", encoding="utf-8") if rows else nullcontext() as file,
         bar(console, several) as progress,
     ):
-        task = progress.add_task("examining", total=len(wanted)) if progress else None
-        for outcome in _outcomes(wanted, options, console if not several else None):
-            line = _settle(outcome, options, several, console, tally)
+        task = progress.add_task("examining", total=len(jobs)) if progress else None
+        outcomes = _outcomes(jobs, options, console if not several else None)
+        for job, outcome in zip(jobs, outcomes, strict=True):
+            line = _settle(outcome, job.part, options, several, console, tally)
             if options.json:
                 print(line if several else _pretty(outcome, options), flush=True)
             if file is not None:
@@ -79,21 +94,38 @@ def run(wanted: Sequence[str], options: Options, console: Console) -> Tally:
 Outcome = Report | IntakeError | dict[str, Any]
 
 
-def _outcomes(wanted: Sequence[str], options: Options, console: Console | None) -> Iterator[Outcome]:
-    """A Report, an error, or the stored JSON of an earlier run, for each source in order.
+def _jobs(source: str, options: Options, console: Console) -> list[Job]:
+    """The pictures meant by one source: one, but for a PDF of which no page was named."""
+    if options.page is not None or not sources.may_be_pdf(source):
+        return [Job(source, intake.Part(options.page))]
+    read = sources.read(source, options.limits)
+    if isinstance(read, IntakeError) or not intake.is_pdf(read[0]):
+        return [Job(source, data=read)]
+    try:
+        with intake.Decoder(options.limits) as decoder:
+            found = decoder.outline(*read)
+    except IntakeError as error:
+        return [Job(source, data=error)]
+    if found.note:
+        console.print(terminal.clean(f"{read[1]}: {found.note}"), markup=False, highlight=False)
+    return [Job(source, part, read if source == sources.STDIN else None) for part in found.parts]
+
+
+def _outcomes(wanted: Sequence[Job], options: Options, console: Console | None) -> Iterator[Outcome]:
+    """A Report, an error, or the stored JSON of an earlier run, for each job in order.
 
     The next picture is decoded while one is examined. `console` is None where several are.
     """
     pipeline = _pipeline(options)
 
-    def load(decoder: intake.Decoder, source: str) -> Picture | IntakeError | dict[str, Any]:
-        read = sources.read(source, options.limits)
+    def load(decoder: intake.Decoder, job: Job) -> Picture | IntakeError | dict[str, Any]:
+        read = job.data or sources.read(job.source, options.limits)
         if isinstance(read, IntakeError):
             return read
-        if console is None and (earlier := _earlier(read[0], pipeline, options)) is not None:
+        if console is None and (earlier := _earlier(read[0], job.part, pipeline, options)) is not None:
             return earlier
         try:
-            return decoder.decode(*read)
+            return decoder.decode(*read, job.part)
         except IntakeError as error:
             return error
 
@@ -113,7 +145,9 @@ def _outcomes(wanted: Sequence[str], options: Options, console: Console | None) 
                 yield loaded
 
 
-def _settle(outcome: Outcome, options: Options, several: bool, console: Console, tally: Tally) -> str:
+def _settle(
+    outcome: Outcome, part: intake.Part, options: Options, several: bool, console: Console, tally: Tally
+) -> str:
     """Write and show one outcome; returns its JSON line."""
     if isinstance(outcome, IntakeError):
         tally.failed += 1
@@ -127,7 +161,7 @@ def _settle(outcome: Outcome, options: Options, several: bool, console: Console,
         return json.dumps(outcome, ensure_ascii=False)
     tally.supported |= {str(a.question) for a in outcome.verdict.answers if a.state == State.SUPPORTED}
     if options.out is not None:
-        folder = options.out / outcome.item.sha256[:16] if several else options.out
+        folder = options.out / f"{outcome.item.sha256[:16]}{part.suffix}" if several else options.out
         tally.report = report.write(outcome, folder, full=options.full)["report.html"]
     if not several and not options.json:
         terminal.show(outcome, console)
@@ -146,11 +180,13 @@ def _pretty(outcome: Outcome, options: Options) -> str:
     return json.dumps(outcome, ensure_ascii=False, indent=2)
 
 
-def _earlier(data: bytes, pipeline: tuple[str, bool, bool], options: Options) -> dict[str, Any] | None:
-    """The stored report of these very bytes by this very pipeline, if `out` holds it."""
+def _earlier(
+    data: bytes, part: intake.Part, pipeline: tuple[str, bool, bool], options: Options
+) -> dict[str, Any] | None:
+    """The stored report of this part of these very bytes by this very pipeline, if `out` holds it."""
     if options.out is None or options.again:
         return None
-    path = options.out / hashlib.sha256(data).hexdigest()[:16] / "report.json"
+    path = options.out / f"{hashlib.sha256(data).hexdigest()[:16]}{part.suffix}" / "report.json"
     try:
         stored: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
         deep = any(row["test"] == STABILITY for row in stored["verdict"]["coverage"])

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from ifdl.serve import data_cli, evaluate_cli, report_cli, train_cli
+from ifdl.serve import data_cli, evaluate_cli, report_cli, trace_cli, train_cli
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -27,6 +27,7 @@ app.add_typer(models_app, name="models")
 app.add_typer(data_cli.app, name="data")
 evaluate_cli.register(app)
 report_cli.register(app)
+trace_cli.register(app)
 train_cli.register(app)
 FAILED, FOUND, BAD_CALL = 2, 3, 2
 
@@ -70,6 +71,9 @@ def examine(
         bool, typer.Option("--deep", help="Repeat the answers after six mild re-savings; unstable ones say so.")
     ] = False,
     again: Annotated[bool, typer.Option("--again", help="Examine anew what --out holds already.")] = False,
+    page: Annotated[
+        int | None, typer.Option("--page", "--frame", min=1, help="A page or frame other than the first, from 1.")
+    ] = None,
     calibration: Annotated[Path | None, typer.Option(help="A file of `ifdl calibrate`, not the shipped one.")] = None,
     max_seconds: MaxSeconds = 20.0,
     max_memory: MaxMemory = 2.0,
@@ -101,6 +105,7 @@ def examine(
         again=again,
         calibration=calibration,
         deep=deep,
+        page=page,
     )
     tally = batch.run(sources, options, _console())
     if open_ and tally.report is not None:

@@ -146,6 +146,9 @@ def calibrate(
     ] = None,
     work: Annotated[Path, typer.Option(help="What was examined is kept here, to go on.")] = Path("calibration-work"),
     results: Annotated[Path | None, typer.Option(help="Write the measures here too.")] = None,
+    archive: Annotated[
+        bool, typer.Option("--archive", help="Also weigh the comparison with an archive that holds the originals.")
+    ] = False,
 ) -> None:
     """Fit how far the tests may be believed on pictures like yours, and write a file for `ifdl examine`."""
     from ifdl.data.manifest import Split
@@ -155,7 +158,7 @@ def calibrate(
     line = "ifdl " + shlex.join(sys.argv[1:])
     try:
         splits = tuple(Split(s) for s in split or [Split.CALIBRATE])
-        order = Order(tuple(authentic), work, forged, pairs, seed, splits=splits)
+        order = Order(tuple(authentic), work, forged, pairs, seed, splits=splits, archive=archive)
         calibrate_cli.run(order, out, _console(), line, results)
     except ValueError as error:
         _refuse(str(error))

@@ -74,6 +74,7 @@ def report(
 def verify(
     report_file: Annotated[Path, typer.Argument(metavar="REPORT", help="A report.json.")],
     picture: Annotated[Path, typer.Argument(help="The picture it is of.")],
+    index: Annotated[Path | None, typer.Option(help="The archive's index, where the report compared with one.")] = None,
     json_: Annotated[bool, typer.Option("--json", help="Print the differences as JSON on stdout.")] = False,
 ) -> None:
     """Examine again and name every hash, version and number that is not as the report says."""
@@ -85,7 +86,7 @@ def verify(
         _refuse(f"{report_file} cannot be read: {error}")
     if why := verifying.readable(then):
         _refuse(f"{report_file} cannot be verified: {why}")
-    found = verifying.differences(then, _again(then, picture))
+    found = verifying.differences(then, _again(then, picture, index))
     if json_:
         typer.echo(json.dumps(found, ensure_ascii=False))
     for line in found:
@@ -97,21 +98,24 @@ def verify(
     typer.echo(f"{report_file.name}: repeated; hashes, versions and numbers are the same", err=True)
 
 
-def _again(then: dict[str, Any], picture: Path) -> dict[str, Any]:
+def _again(then: dict[str, Any], picture: Path, index: Path | None) -> dict[str, Any]:
     """The examination of the same tests, run now, as plain as the report."""
     import ifdl
     from ifdl.report import redacted, to_dict
     from ifdl.verdict import battery, deep
 
-    missing = [test for test in then["environment"]["clues"] if test not in battery.names()]
-    if missing:
+    tests = [test for test in then["environment"]["clues"] if test != battery.ARCHIVE]
+    if missing := [test for test in tests if test not in battery.names()]:
         _refuse(f"this version has no test called {', '.join(missing)}")
+    compared = battery.ARCHIVE in then["environment"]["clues"]
+    if compared and index is None:
+        _refuse("the report compared the picture with an archive; name its index: --index ARCHIVE.index")
     repeated = any(row["test"] == deep.TEST for row in then["verdict"]["coverage"])
     try:
         now: Report = ifdl.examine(
-            picture, clues=then["environment"]["clues"], deep=repeated, name=then["item"]["name"]
+            picture, clues=tests, deep=repeated, name=then["item"]["name"], index=index if compared else None
         )
-    except ifdl.intake.IntakeError as error:
+    except (ifdl.intake.IntakeError, ValueError) as error:
         _refuse(str(error))
     return to_dict(redacted(now) if then["redacted"] else now)
 

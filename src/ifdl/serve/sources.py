@@ -10,7 +10,7 @@ from pathlib import Path
 
 from ifdl.intake import IntakeError, Limits
 from ifdl.intake.errors import FileTooLarge, Missing
-from ifdl.intake.sniff import EXTENSIONS, picture_format
+from ifdl.intake.sniff import EXTENSIONS, is_pdf, picture_format
 
 STDIN = "-"
 
@@ -54,6 +54,19 @@ def read(source: str, limits: Limits) -> tuple[bytes, str] | IntakeError:
         return (read_stdin(limits), "stdin") if source == STDIN else read_source(source, limits)
     except IntakeError as error:
         return error
+
+
+def may_be_pdf(source: str) -> bool:
+    """Whether the source begins as a PDF does; stdin, of which nothing was read yet, may."""
+    if source == STDIN:
+        return True
+    try:
+        if not Path(source).is_file():  # a pipe would wait for somebody to write
+            return False
+        with Path(source).open("rb") as file:
+            return is_pdf(file.read(64))
+    except (OSError, ValueError):
+        return False  # reading it as a picture says what is wrong with it
 
 
 def _pictures_below(folder: Path) -> Iterator[str]:

@@ -9,11 +9,13 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cache
+from pathlib import Path
 
 from ifdl import evidence, experts
 from ifdl.types import Card, Finding, Picture, Prediction, State
 
 EXPERTS = ("ifdl_small",)  # shipped with weights
+ARCHIVE = "trace"  # runs where an archive's index is named, and is no part of `names`
 
 
 @dataclass(frozen=True, eq=False)
@@ -31,6 +33,10 @@ def names() -> tuple[str, ...]:
 
 def card(name: str) -> Card:
     """The card of a clue or an expert. Raises KeyError that lists the names at hand."""
+    if name == ARCHIVE:
+        from ifdl.trace import finding
+
+        return finding.CARD
     if name in experts.names():
         return experts.module(name).CARD
     if name not in names():
@@ -50,6 +56,20 @@ def run(name: str, picture: Picture) -> Outcome:
     except Exception as error:  # one test must never cost the others their say
         reason = f"{about.title} failed: {type(error).__name__}: {error}"
         return Outcome([Finding(name, question, State.FAILED, reason) for question in about.questions])
+
+
+def compared(picture: Picture, index: Path) -> Outcome:
+    """Compare the picture with the archive of that index. Raises ValueError where it is none."""
+    from ifdl.trace import finding, query
+    from ifdl.trace.index import Index
+
+    about = finding.CARD
+    with Index(index) as held:
+        try:
+            return Outcome(finding.findings(query.trace(picture, held), picture, len(held)))
+        except Exception as error:  # one test must never cost the others their say
+            reason = f"{about.title} failed: {type(error).__name__}: {error}"
+            return Outcome([Finding(about.id, question, State.FAILED, reason) for question in about.questions])
 
 
 def weights(chosen: Iterable[str]) -> dict[str, str]:

@@ -98,6 +98,16 @@ class ClueTable:
 
 
 @dataclass(frozen=True)
+class Alone:
+    """A test that is weighed by itself, since it looks at what the others never see: the picture's original."""
+
+    __pydantic_config__ = _STRICT
+
+    version: str
+    level: Level
+
+
+@dataclass(frozen=True)
 class Bin:
     """Of `n` pictures for which `said` was the mean posterior at even odds, the share `found` was edited."""
 
@@ -117,6 +127,7 @@ class Tables:
     clues: dict[str, ClueTable]
     pooled: Level
     strata: dict[str, Level] = field(default_factory=dict)
+    alone: dict[str, Alone] = field(default_factory=dict)
     rule: Rule = "max"
     method: str = "isotonic"
     measured: dict[str, float] = field(default_factory=dict)
@@ -198,26 +209,37 @@ def unfit(tables: Tables | None, clue: str, version: str | None) -> str:
     """Why a clue's strength cannot be weighed; empty if it can."""
     if tables is None:
         return "the calibration file says nothing on this question"
-    if clue not in tables.clues:
+    known = tables.clues.get(clue) or tables.alone.get(clue)
+    if known is None:
         return f"the calibration file does not know {clue}"
-    if version != tables.clues[clue].version:
-        return f"{clue} is version {version}, and the calibration file was made with {tables.clues[clue].version}"
+    if version != known.version:
+        return f"{clue} is version {version}, and the calibration file was made with {known.version}"
     return ""
 
 
 def ratio(tables: Tables, strengths: Mapping[str, float], stratum: str | None) -> Weighed | None:
-    """The ratio that clues' strengths amount to; None if none of them has a table."""
+    """The ratio that tests' strengths amount to; None if none of them has a table.
+
+    A test that is weighed alone is not multiplied with the others: the greater ratio is said.
+    """
+    found = [
+        Weighed(
+            apart.level.table.at(strengths[test]), apart.level, "compared with an archive that holds their originals"
+        )
+        for test, apart in tables.alone.items()
+        if test in strengths
+    ]
     score = fused(tables.clues, tables.rule, strengths)
-    if score is None:
-        return None
-    own = tables.strata.get(stratum or "")
-    if own is not None and own.sources >= FEWEST_SOURCES:
-        level, kind = own, f"of the kind “{stratum}”"
-    else:
-        level, kind = tables.pooled, f"of all kinds pooled, too few being of the kind “{stratum}”"
-        if stratum is None:
-            kind = "of all kinds pooled"
-    return Weighed(level.table.at(score), level, kind)
+    if score is not None:
+        own = tables.strata.get(stratum or "")
+        if own is not None and own.sources >= FEWEST_SOURCES:
+            level, kind = own, f"of the kind “{stratum}”"
+        else:
+            level, kind = tables.pooled, f"of all kinds pooled, too few being of the kind “{stratum}”"
+            if stratum is None:
+                kind = "of all kinds pooled"
+        found.append(Weighed(level.table.at(score), level, kind))
+    return max(found, key=lambda weighed: weighed.log10, default=None)
 
 
 def fused(clues: Mapping[str, ClueTable], rule: Rule, strengths: Mapping[str, float]) -> float | None:

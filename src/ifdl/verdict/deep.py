@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 import numpy as np
 
@@ -34,8 +35,9 @@ def repeats(
     tests: Sequence[str],
     scale: Scale | None,
     progress: Callable[[str], None] = lambda step: None,
+    index: Path | None = None,
 ) -> list[Repeat]:
-    """Run the tests that answer `QUESTIONS`, of those named, after each of `CHANGES`."""
+    """Run the tests that answer `QUESTIONS`, of those named, and the comparison with an archive, after each change."""
     again = [test for test in tests if set(battery.card(test).questions) & set(QUESTIONS)]
     nowhere = np.zeros((picture.height, picture.width), bool)
     found = []
@@ -43,6 +45,8 @@ def repeats(
         progress(f"once more, {number} of {len(CHANGES)} ({change.words})")
         copy, _ = change.apply(picture, nowhere)
         findings = [f for test in again for f in battery.run(test, copy).findings]
+        if index is not None:
+            findings += battery.compared(copy, index).findings
         experimental = {test for test in again if battery.card(test).experimental}
         kept = [replace(f, id=f"{f.clue}.{n}") for n, f in enumerate(findings) if f.clue not in experimental]
         answers = fuse(kept, (), scale).answers

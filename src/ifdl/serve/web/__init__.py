@@ -1,0 +1,1 @@
+"""The local page and the JSON service: one FastAPI application, pictures held in memory only."""

@@ -1,0 +1,88 @@
+"""`ifdl serve`: the page on this machine, and the JSON service."""
+
+from __future__ import annotations
+
+import os
+import socket
+from pathlib import Path
+from typing import Annotated, NoReturn
+
+import typer
+
+BAD_CALL = 2
+KEY = "IFDL_API_KEY"  # in the environment, where other users of the machine cannot read it
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command to the main program."""
+    app.command(
+        "serve", epilog=f"Example: ifdl serve   Programs send the key in {KEY} as `Authorization: Bearer KEY`."
+    )(serve)
+
+
+def serve(
+    port: Annotated[int, typer.Option(min=0, max=65535, help="0 takes a free one.")] = 0,
+    no_open: Annotated[bool, typer.Option("--no-open", help="Print the address, open no browser.")] = False,
+    host: Annotated[str, typer.Option(help=f"Beyond this machine: JSON only, and {KEY} must be set.")] = "127.0.0.1",
+    workers: Annotated[int, typer.Option(min=1, help="Pictures examined at a time.")] = 1,
+    queue: Annotated[int, typer.Option(min=0, help="Pictures that may wait; more get 503.")] = 8,
+    max_seconds: Annotated[float, typer.Option(min=1, help="Time limit of one examination.")] = 180.0,
+    max_pixels: Annotated[float, typer.Option(min=0.01, help="Pixel limit, in megapixels.")] = 100.0,
+    max_megabytes: Annotated[float, typer.Option(min=0.001, help="File size limit, in megabytes.")] = 64.0,
+    keep: Annotated[Path | None, typer.Option(help="Keep reports in this folder; by default nothing is kept.")] = None,
+) -> None:
+    """Open the page on this machine: drop a picture, see the answers, ask about parts of it."""
+    try:
+        import uvicorn
+
+        from ifdl.serve.web.app import create
+    except ImportError as error:
+        _refuse(f'the page needs the serve extra: pip install "ifdl[serve]" ({error})')
+    from ifdl.intake import Limits
+    from ifdl.serve.web.settings import Settings
+
+    try:
+        listening = _bound(host, port)
+    except OSError as error:
+        _refuse(f"port {port} of {host} cannot be used: {error.strerror}")
+    limits = Limits(pixels=int(max_pixels * 1e6), file_bytes=int(max_megabytes * 1024**2))
+    try:
+        settings = Settings(
+            host=host,
+            port=listening.getsockname()[1],
+            key=os.environ.get(KEY, ""),
+            limits=limits,
+            seconds=max_seconds,
+            workers=workers,
+            queue=queue,
+            keep=keep,
+        )
+    except ValueError as error:
+        _refuse(f"{error}: set {KEY}")
+    place = f"http://{f'[{host}]' if ':' in host else host}:{settings.port}"
+    if settings.local:
+        typer.echo(f"Page, for one browser: {place}/?token={settings.token}", err=True)
+    typer.echo(f"For programs: {place}/v1/openapi.json{' (with the key)' if settings.key else ''}", err=True)
+    typer.echo("Pictures stay in memory and go when this ends (Ctrl-C).", err=True)
+    if settings.local and not no_open:
+        typer.launch(f"{place}/?token={settings.token}")
+    config = uvicorn.Config(create(settings), log_level="warning", access_log=False, server_header=False)
+    uvicorn.Server(config).run(sockets=[listening])
+
+
+def _bound(host: str, port: int) -> socket.socket:
+    """A listening socket: the port is known before anything is said about it."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    listening = socket.socket(family, socket.SOCK_STREAM)
+    listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listening.bind((host, port))
+    except OSError:
+        listening.close()
+        raise
+    return listening
+
+
+def _refuse(why: str) -> NoReturn:
+    typer.echo(f"ifdl: {why}", err=True)
+    raise typer.Exit(BAD_CALL)
