@@ -362,22 +362,25 @@ def opened(entry: Entry) -> np.ndarray:
 
 
 def threshold(work: Path, pairs: int) -> None:
-    """Inliers of wrong pairs of photographs of folds 0-7, drawn at random, half of them with one side mirrored."""
+    """Inliers of wrong pairs of photographs of folds 0-7, of every picture 22 at random and the 8 best candidates; half are mirrored."""
     source_of = gallery()
     rng = np.random.default_rng(SEED)
     place = work / "threshold.jsonl"
     place.unlink(missing_ok=True)
     with built(work, 0) as held, place.open("a") as out:
         chosen = [e for e in held.entries if ":" not in source_of[e.path] and int(source_of[e.path], 16) % 10 < 8]
+        known = set(chosen)
+        sources = [source_of[e.path] for e in held.entries]
         for n in rng.permutation(len(chosen))[: max(1, pairs // 30)]:
             pixels = opened(chosen[n])
             whole = features.extract(pixels, features.ASKED)
             turned = features.mirrored(whole, pixels.shape[1])
-            others = [e for e in chosen if source_of[e.path] != source_of[chosen[n].path]]
-            for k, m in enumerate(rng.choice(len(others), 30, replace=False)):
-                matches = prove.match(held.features(others[m]), turned if k % 2 else whole)
+            wrong = [m for m, e in enumerate(held.entries) if e in known and sources[m] != source_of[chosen[n].path]]
+            best_first = sorted(wrong, key=lambda m, by=candidates.scores(whole, held): -by[m])
+            for k, m in enumerate([*rng.choice(wrong, 22, replace=False), *best_first[:8]]):
+                matches = prove.match(held.features(held.entries[m]), turned if k % 2 else whole)
                 best = prove.strongest(matches, max(pixels.shape))
-                names = [Path(e.path).name for e in (others[m], chosen[n])]
+                names = [Path(e.path).name for e in (held.entries[m], chosen[n])]
                 out.write(json.dumps([0 if best is None else best[0], len(matches), *names]) + "\n")
             out.flush()
     print(json.dumps(of_threshold(work), indent=1))
@@ -394,11 +397,6 @@ def of_threshold(work: Path) -> dict[str, Any]:
 
 def share(values: list[bool]) -> dict[str, Any]:
     return {"n": len(values), "rate": round(float(np.mean(values)), 4) if values else None}
-
-
-def sure(hit: dict[str, Any]) -> bool:
-    """Whether the proof holds by the threshold of today, not by that of the run."""
-    return bool(hit["inliers"] >= prove.PROVED)
 
 
 def hit_at(hits: list[dict[str, Any]], wanted: str, most: int) -> bool:
@@ -438,9 +436,13 @@ def of_rows(rows: list[dict[str, Any]]) -> dict[str, Any]:
         own = [(r, r[mode]) for r in rows]
         hosts = [(r, m) for r, m in own if m["host_rank"] is not None]
         spliced = [(r, m) for r, m in own if r["donor"] != r["host"]]
-        proved = [any(h["source"] == r["host"] and sure(h) for h in m["hosts"]) for r, m in hosts]
+        proved = [any(h["source"] == r["host"] and h["state"] == "proved" for h in m["hosts"]) for r, m in hosts]
         false = [
-            [h for h in m["hosts"] + m["donors"] if sure(h) and h["source"] not in (r["host"], r["donor"])]
+            [
+                h
+                for h in m["hosts"] + m["donors"]
+                if h["state"] == "proved" and h["source"] not in (r["host"], r["donor"])
+            ]
             for r, m in own
         ]
         compared = [m["iou"] for r, m in own if m.get("compared") == r["host"]]
@@ -464,7 +466,10 @@ def of_rows(rows: list[dict[str, Any]]) -> dict[str, Any]:
                     "R@1": share([x[0] for x in group]),
                     "R@5": share([x[1] for x in group]),
                     "proved": share(
-                        [any(h["source"] == x[2]["donor"] and sure(h) for h in x[2][mode]["donors"]) for x in group]
+                        [
+                            any(h["source"] == x[2]["donor"] and h["state"] == "proved" for h in x[2][mode]["donors"])
+                            for x in group
+                        ]
                     ),
                     "candidates R@1": share([x[2][mode].get("donor_rank") == 0 for x in group]),
                     "candidates R@5": share(

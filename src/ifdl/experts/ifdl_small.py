@@ -25,8 +25,8 @@ from ifdl.types import Card, FalseAlarms, Map, Picture, Prediction, Question
 STEP, STRIDE = 16, 4  # pixels of the network's coarsest cell, and of a cell of its maps
 WHOLE = 384  # longest side of the picture as it is seen whole
 TILE, OVERLAP = 256, 48
-WEIGHTS_SHA256 = "b4464c9169ee9030d2c23ade67c44432ac6d50646d38a60af32eea00febdeb7d"
-GRAPH_SHA256 = "645714bc930e2cb610537380887747c4049c787d45b934b2000db27030df0fdf"
+WEIGHTS_SHA256 = "43a86034810b69bdb03b5ee6eb1d8aed1d00c318f4efd9b76a2570618a77f729"
+GRAPH_SHA256 = "454a465cd33e9524739668a1533df445523e71b70a575f845fe0fb1f78dc9896"
 CLASSES = ("authentic", "edited", "synthetic")
 LOSSES = {"bce": 1.0, "dice": 0.5, "edge": 0.25, "classes": 0.3, "reliability": 0.2}
 
@@ -34,7 +34,7 @@ CARD = Card(
     id="ifdl_small",
     title="Learned expert (ViT-Tiny, noise stream, two-way mask decoder)",
     questions=(Question.LOCAL_EDIT,),
-    version="1",
+    version="2",
     citation=(
         "this project, after Guo, Cui, Hong, IFDL-VLM, arXiv 2603.12930, stage 1; reliability after Guillaro et al., "
         "TruFor, CVPR 2023"

@@ -35,6 +35,7 @@ class Options:
     again: bool = False
     calibration: Path | None = None
     deep: bool = False
+    index: Path | None = None
     page: int | None = None
 
 
@@ -139,7 +140,12 @@ def _outcomes(wanted: Sequence[Job], options: Options, console: Console | None) 
         for loaded in pool.map(load, wanted):
             if isinstance(loaded, Picture):
                 yield spine.examine_picture(
-                    loaded, clues=options.clues, progress=tell, calibration=options.calibration, deep=options.deep
+                    loaded,
+                    clues=options.clues,
+                    progress=tell,
+                    calibration=options.calibration,
+                    deep=options.deep,
+                    index=options.index,
                 )
             else:
                 yield loaded
@@ -198,5 +204,6 @@ def _earlier(
 
 def _pipeline(options: Options) -> tuple[str, bool, bool]:
     chosen = battery.names() if options.clues is None else options.clues
-    versions = {test: battery.card(test).version for test in chosen}
-    return spine.environment(versions, options.calibration).pipeline, options.full, options.deep
+    ran = (*chosen, battery.ARCHIVE) if options.index is not None else chosen
+    versions = {test: battery.card(test).version for test in ran}
+    return spine.environment(versions, options.calibration, options.index).pipeline, options.full, options.deep

@@ -75,6 +75,7 @@ def examine(
         int | None, typer.Option("--page", "--frame", min=1, help="A page or frame other than the first, from 1.")
     ] = None,
     calibration: Annotated[Path | None, typer.Option(help="A file of `ifdl calibrate`, not the shipped one.")] = None,
+    index: Annotated[Path | None, typer.Option(help="An archive's index (`ifdl index`) to compare with.")] = None,
     max_seconds: MaxSeconds = 20.0,
     max_memory: MaxMemory = 2.0,
     max_pixels: MaxPixels = 100.0,
@@ -91,6 +92,7 @@ def examine(
         _refuse(f"--fail-on takes {', '.join(sorted(questions))} or any, not {', '.join(sorted(unknown))}")
     _check_clues(clue or [])
     _check_calibration(calibration)
+    _check_index(index)
     sources = expand(pictures)
     if not sources:
         _refuse(f"no pictures in {', '.join(pictures)}")
@@ -105,6 +107,7 @@ def examine(
         again=again,
         calibration=calibration,
         deep=deep,
+        index=index,
         page=page,
     )
     tally = batch.run(sources, options, _console())
@@ -283,6 +286,18 @@ def _console() -> Console:
     from rich.console import Console
 
     return Console(stderr=True, highlight=False, width=None if sys.stderr.isatty() else 100)
+
+
+def _check_index(place: Path | None) -> None:
+    if place is None:
+        return
+    from ifdl.trace.index import Index
+
+    try:
+        with Index(place):
+            return
+    except ValueError as error:
+        _refuse(str(error))
 
 
 def _check_calibration(path: Path | None) -> None:

@@ -63,7 +63,7 @@ _INNOCENT = (
 def findings(traced: Traced, picture: Picture, searched: int) -> list[Finding]:
     """One finding on local edits; `searched` is how many pictures the archive's index holds."""
     same = next((hit for hit in traced.hosts if hit.identical), None)
-    if same is not None:
+    if same is not None and (traced.differs is None or not traced.differs.mask.any()):
         return [_said(State.NO_TRACE_FOUND, f"The very same file lies in the archive as {_named(same)}.")]
     if traced.compared is None or traced.differs is None:
         sentence = f"Among the {searched:,} pictures of the archive none was proved to show the same."

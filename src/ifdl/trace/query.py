@@ -98,7 +98,9 @@ def trace(picture: Picture, index: Index, region: Mask | None = None, most: int 
     upright = index.extractor.extract(picture.pixels, features.ASKED)
     ours = Asked(upright, index.extractor.mirrored(upright, picture.pixels))
     around = None if region is None else _wider(region)
-    found = search(picture, ours if around is None else ours.within(~around), index)
+    found = [
+        _laid_over(h, picture, index) for h in search(picture, ours if around is None else ours.within(~around), index)
+    ]
     hosts = [h for h in found if h.identical or h.share >= HOST_SHARE or not h.proof.inliers]
     donors = [h for h in found if not h.identical and h.share < HOST_SHARE and h.proof.inliers]
     differs, compared = None, None
@@ -112,7 +114,9 @@ def trace(picture: Picture, index: Index, region: Mask | None = None, most: int 
     if around is not None:
         known = {h.entry.path for h in hosts if h.state is State.PROVED}
         inside = search(picture, ours.within(around), index, whole=False)
-        donors = _once([*(h for h in inside if h.entry.path not in known), *donors])
+        parts = [h for h in inside if h.entry.path not in known and _lies_in(h, region)]
+        listed = {h.entry.path for h in parts}
+        donors = parts + [h for h in donors if h.entry.path not in listed]
     return Traced(tuple(hosts[:most]), tuple(donors[:most]), differs, compared, region)
 
 
@@ -179,6 +183,30 @@ def _proof(entry: Entry, index: Index, asked: Asked, picture: Picture, mirrored:
             more = prove(index.extractor.extract(pixels, features.ASKED), ours, longest)
             proof = more if more.inliers > proof.inliers else proof
     return turned_back(proof, picture.width, entry.width) if mirrored else proof
+
+
+def _laid_over(hit: Hit, picture: Picture, index: Index) -> Hit:
+    """A hit on the whole, held to its pixels too: a frame or a caption that two pictures share spans both of them."""
+    matrix = hit.proof.matrix
+    if hit.identical or hit.state is not State.PROVED or hit.share < HOST_SHARE or matrix is None:
+        return hit
+    theirs = index.pixels(hit.entry)
+    if theirs is None:
+        return hit
+    before, ours = luma(np.ascontiguousarray(theirs[:, ::-1]) if hit.proof.mirrored else theirs), luma(picture.pixels)
+    finer = alignment.refine(before, ours, matrix, 8)
+    agreed = max(alignment.agreement(before, ours, m) for m in (matrix, finer) if m is not None)
+    if agreed >= alignment.SAME_SCENE:
+        return hit
+    return replace(hit, proof=replace(hit.proof, state=State.LOOKS_LIKE))
+
+
+def _lies_in(hit: Hit, region: Mask | None) -> bool:
+    """Whether most of the points that agree lie in the region itself, and not in the room around it."""
+    if region is None or hit.proof.ours is None:
+        return False
+    x, y = np.rint(hit.proof.ours).astype(int).T
+    return bool(region[y.clip(0, region.shape[0] - 1), x.clip(0, region.shape[1] - 1)].mean() > 0.5)
 
 
 def _bits(picture: Picture, index: Index, mirrored: bool) -> NDArray[np.int64]:

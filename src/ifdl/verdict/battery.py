@@ -6,6 +6,7 @@ of its questions, and costs the others nothing.
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cache
@@ -70,6 +71,14 @@ def compared(picture: Picture, index: Path) -> Outcome:
         except Exception as error:  # one test must never cost the others their say
             reason = f"{about.title} failed: {type(error).__name__}: {error}"
             return Outcome([Finding(about.id, question, State.FAILED, reason) for question in about.questions])
+
+
+def archive(index: Path) -> str:
+    """sha256 over the hashes of all pictures of an archive. Raises ValueError where the index is none."""
+    from ifdl.trace.index import Index
+
+    with Index(index) as held:
+        return hashlib.sha256("\n".join(sorted(e.sha256 for e in held.entries)).encode()).hexdigest()
 
 
 def weights(chosen: Iterable[str]) -> dict[str, str]:
