@@ -362,7 +362,7 @@ def opened(entry: Entry) -> np.ndarray:
 
 
 def threshold(work: Path, pairs: int) -> None:
-    """Inliers of wrong pairs of photographs of folds 0-7, of every picture 22 at random and the 8 best candidates; half are mirrored."""
+    """Inliers of wrong pairs of photographs of folds 0-7: with each, 22 at random, half mirrored, and the 8 best."""
     source_of = gallery()
     rng = np.random.default_rng(SEED)
     place = work / "threshold.jsonl"
@@ -376,12 +376,12 @@ def threshold(work: Path, pairs: int) -> None:
             whole = features.extract(pixels, features.ASKED)
             turned = features.mirrored(whole, pixels.shape[1])
             wrong = [m for m, e in enumerate(held.entries) if e in known and sources[m] != source_of[chosen[n].path]]
-            best_first = sorted(wrong, key=lambda m, by=candidates.scores(whole, held): -by[m])
-            for k, m in enumerate([*rng.choice(wrong, 22, replace=False), *best_first[:8]]):
-                matches = prove.match(held.features(held.entries[m]), turned if k % 2 else whole)
-                best = prove.strongest(matches, max(pixels.shape))
+            best = np.array(wrong)[np.argsort(-candidates.scores(whole, held)[wrong], kind="stable")[:8]]
+            for k, m in enumerate([*rng.choice(wrong, 22, replace=False), *best]):
+                matches = prove.match(held.features(held.entries[m]), turned if k % 2 and k < 22 else whole)
+                found = prove.strongest(matches, max(pixels.shape))
                 names = [Path(e.path).name for e in (held.entries[m], chosen[n])]
-                out.write(json.dumps([0 if best is None else best[0], len(matches), *names]) + "\n")
+                out.write(json.dumps([0 if found is None else found[0], len(matches), *names]) + "\n")
             out.flush()
     print(json.dumps(of_threshold(work), indent=1))
 

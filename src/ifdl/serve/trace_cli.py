@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
@@ -12,9 +13,22 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+    from ifdl.trace.features import Extractor
     from ifdl.types import Picture
 
 FAILED = 2
+
+
+class Kind(StrEnum):
+    """Kinds of features."""
+
+    ROOTSIFT = "rootsift"
+    SUPERPOINT = "superpoint"
+
+
+Features = Annotated[
+    Kind, typer.Option("--features", help="superpoint is experimental, and needs the train extra and its weights.")
+]
 
 
 def register(app: typer.Typer) -> None:
@@ -33,6 +47,7 @@ def index_(
     prune: Annotated[bool, typer.Option("--prune", help="Drop pictures that are no longer there.")] = False,
     retry: Annotated[bool, typer.Option("--retry", help="Read files again that could not be read.")] = False,
     workers: Annotated[int, typer.Option(min=1, help="Pictures read at a time.")] = 2,
+    kind: Features = Kind.ROOTSIFT,
 ) -> None:
     """Index an archive, or bring its index up to date; interrupted, it goes on where it was."""
     from rich.console import Console
@@ -40,17 +55,19 @@ def index_(
 
     from ifdl.report.words import visible
     from ifdl.trace import index as indexing
+    from ifdl.trace import near
 
     try:
         files = [file for place in archive for file in indexing.pictures(place)]
-        with indexing.Index(out, write=True) as index, Progress(console=Console(stderr=True)) as progress:
+        with indexing.Index(out, True, _extractor(kind)) as index, Progress(console=Console(stderr=True)) as progress:
             task = progress.add_task("indexing", total=len(files))
             bad = [path for path, _ in index.errors()]
             gone = [p for p in (*(e.path for e in index.entries), *bad) if prune and not Path(p).is_file()]
             again = bad if retry else []
             counts = index.update(files, [*gone, *again], lambda n: progress.advance(task, n), workers)
+            near.refresh(index)
             held, errors = len(index), index.errors()
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, ImportError) as error:
         _refuse(str(error))
     for path, why in errors:
         typer.echo(f"not indexed: {visible(path)}: {visible(why)}", err=True)
@@ -67,6 +84,7 @@ def trace_(
     region: Annotated[
         str, typer.Option(help="The suspected part: X,Y,WIDTH,HEIGHT in stored pixels, or a mask file of its size.")
     ] = "",
+    kind: Features = Kind.ROOTSIFT,
     json_: Annotated[bool, typer.Option("--json", help="Print JSON on stdout.")] = False,
     out: Annotated[
         Path | None, typer.Option(help="Write trace.html, trace.json and the mask into this folder.")
@@ -81,10 +99,10 @@ def trace_(
     try:
         asked = intake.load(picture)
         part = _region(region, asked) if region else None
-        with Index(index) as held:
+        with Index(index, extractor=_extractor(kind)) as held:
             found = query.trace(asked, held, part)
             count = len(held)
-    except (intake.IntakeError, OSError, ValueError) as error:
+    except (intake.IntakeError, OSError, ValueError, ImportError) as error:
         _refuse(str(error))
     told = report.to_dict(asked, found, count)
     if out is not None:
@@ -97,6 +115,16 @@ def trace_(
     else:
         for line in report.lines(told):
             typer.echo(line)
+
+
+def _extractor(kind: Kind) -> Extractor:
+    from ifdl.trace.features import RootSift
+
+    if kind is Kind.ROOTSIFT:
+        return RootSift()
+    from ifdl.trace.learned import SuperPoint
+
+    return SuperPoint()
 
 
 def _region(text: str, picture: Picture) -> NDArray[np.bool_]:

@@ -56,15 +56,27 @@ class Features:
 class Extractor(Protocol):
     """A kind of features. `name` says all that two indexes must share to be compared."""
 
-    name: str
-    width: int
-    middle: int
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def width(self) -> int:
+        """Numbers of a feature."""
+
+    @property
+    def middle(self) -> int:
+        """The level that stands for 0."""
 
     def extract(self, pixels: NDArray[np.uint8], most: int) -> Features:
         """At most `most` features of a picture uint8 H×W×3."""
 
     def mirrored(self, own: Features, pixels: NDArray[np.uint8]) -> Features:
         """The features that the picture has when it is turned left for right, in pixels of the turned picture."""
+
+    def closer(
+        self, theirs: NDArray[np.uint8], ours: NDArray[np.uint8]
+    ) -> tuple[NDArray[np.float32], NDArray[np.float32]] | None:
+        """Places M×2 of both pictures that belong together, seen with both at hand; None where features must do."""
 
 
 class RootSift:
@@ -78,6 +90,9 @@ class RootSift:
 
     def mirrored(self, own: Features, pixels: NDArray[np.uint8]) -> Features:
         return mirrored(own, pixels.shape[1])
+
+    def closer(self, theirs: NDArray[np.uint8], ours: NDArray[np.uint8]) -> None:
+        return None
 
 
 def nothing(width: int = 128, middle: int = 0) -> Features:

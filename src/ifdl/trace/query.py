@@ -20,7 +20,7 @@ from ifdl.signal.jpeg import luma
 from ifdl.trace import candidates, features
 from ifdl.trace.features import Features
 from ifdl.trace.index import Entry, Index, layout
-from ifdl.trace.prove import Proof, State, prove, turned_back
+from ifdl.trace.prove import Matches, Proof, State, agree, prove, turned_back
 from ifdl.types import Picture
 
 Mask = NDArray[np.bool_]
@@ -180,7 +180,12 @@ def _proof(entry: Entry, index: Index, asked: Asked, picture: Picture, mirrored:
     if proof.state is State.LOOKS_LIKE or (closer and proof.state is State.NONE and len(ours) >= 8):
         pixels = index.pixels(entry)
         if pixels is not None:
-            more = prove(index.extractor.extract(pixels, features.ASKED), ours, longest)
+            own = np.ascontiguousarray(picture.pixels[:, ::-1]) if mirrored else picture.pixels
+            pairs = index.extractor.closer(pixels, own)
+            if pairs is None:
+                more = prove(index.extractor.extract(pixels, features.ASKED), ours, longest)
+            else:
+                more = agree(Matches(*pairs), longest)
             proof = more if more.inliers > proof.inliers else proof
     return turned_back(proof, picture.width, entry.width) if mirrored else proof
 
