@@ -3,8 +3,9 @@
     python benchmarks/fusion.py collect WORK [--pairs 150]     examine untouched and forged test photographs
     python benchmarks/fusion.py report CALIBRATION_WORK WORK   write results/fusion.json and docs/calibration.md
 
-CALIBRATION_WORK is the folder that `ifdl calibrate --work` kept. Every part alone, and all but each, are fitted on
-its rows exactly as the whole is; then all are asked about the test rows. Intervals are by photograph (bootstrap), and
+CALIBRATION_WORK is the folder that `ifdl calibrate --work` kept. Its rows, and the test's, must hold the
+experimental tests too to weigh them (collect both with the cards' flag off). Every part alone, and all but each, are
+fitted exactly as the whole is; then all are asked about the test rows. Intervals are by photograph (bootstrap), and
 the control fits on shuffled labels. Nothing is chosen here.
 """
 
@@ -37,6 +38,7 @@ ROOT = Path(__file__).resolve().parents[1]
 PLACES = [ROOT.parent / "shared" / "data" / name for name in ("camera", "camera_whole")]
 EDIT = Question.LOCAL_EDIT
 SEED, ROUNDS = 71, 400
+MOSTLY = 0.8  # share of the pictures in whose domain the best single part must be
 WORDED = float(np.log10(2))
 SVG = '<svg xmlns="http://www.w3.org/2000/svg" width="630" font-family="sans-serif" font-size="12" '
 STYLE = "<style>.grid{stroke:#ddd}.chance{stroke:#888;stroke-dasharray:4}</style>"
@@ -117,7 +119,9 @@ def report(fitted_on: Path, work: Path) -> dict[str, Any]:
     """All arms, fitted on calibration rows and measured on test rows."""
     own, test = ([r for r in _examined.read(place / "rows.jsonl") if not r.fault] for place in (fitted_on, work))
     parts = sorted({c for r in own for c in (r.scores or {}).get(str(EDIT), {})})
-    arms = {"all": set(parts)} | {f"only {p}": {p} for p in parts} | {f"without {p}": set(parts) - {p} for p in parts}
+    counted = {p for p in parts if not battery.card(p).experimental}
+    arms = {"counted": counted, "all": set(parts)} | {f"only {p}": {p} for p in parts}
+    arms |= {f"without {p}": (counted if p in counted else set(parts)) - {p} for p in parts}
     told: dict[str, Any] = {}
     said: dict[str, Floats] = {}
     for arm, chosen in track(arms.items(), "fitting"):
@@ -127,23 +131,25 @@ def report(fitted_on: Path, work: Path) -> dict[str, Any]:
         except ValueError:
             tables = None  # a part that is never in its domain on one of the classes orders nothing
         said[arm] = asked(tables, only(test, chosen))
-        told[arm] = {"test": measured(test, said[arm])}
+        heard = float(np.mean([bool(r.scores and r.scores[str(EDIT)]) for r in rows]))
+        told[arm] = {"test": measured(test, said[arm]), "in_domain": round(heard, 4)}
         if tables:
             told[arm] |= {"held_out": tables.measured, "rule": tables.rule}
-    alone = [a for a in arms if a.startswith("only") and "held_out" in told[a]]
+    alone = [a for a in arms if a.startswith("only") and "held_out" in told[a] and told[a]["in_domain"] >= MOSTLY]
     best = min(alone, key=lambda a: told[a]["held_out"]["cllr"])
     for arm in arms:
-        told[arm]["auc_below_all"] = [0.0, 0.0] if arm == "all" else gained(test, said["all"], said[arm])
+        whole = "all" if arm.startswith("without") and not arms[arm] < counted else "counted"
+        told[arm] |= {"whole": whole, "auc_below_whole": gained(test, said[whole], said[arm])}
     shuffled = np.random.default_rng(0).permutation([r.edited for r in own])
     mixed = [replace(r, edited=bool(e)) for r, e in zip(own, shuffled, strict=True)]
     control = asked(calibrate.fit(mixed).questions.get(EDIT), test)
-    scored = Scored.of(said["all"].tolist(), [r.edited for r in test], [r.source for r in test])
+    scored = Scored.of(said["counted"].tolist(), [r.edited for r in test], [r.source for r in test])
     return {
         "command": "python benchmarks/fusion.py report",
         "best_single_part_on_calibration": best.removeprefix("only "),
         "arms": told,
         "shuffled_control": measured(test, control),
-        "reliability_test": [asdict(b) for b in likelihood.reliability(scored, said["all"])],
+        "reliability_test": [asdict(b) for b in likelihood.reliability(scored, said["counted"])],
         "pictures": {"calibration": len(own), "test": len(test)},
         "run": environment("benchmarks/fusion.py"),
     }
@@ -157,7 +163,8 @@ def page(told: dict[str, Any], held: list[dict[str, float]]) -> str:
         "Made by `python benchmarks/fusion.py report`; numbers are in `results/fusion.json`. Every arm is fitted on",
         f"the calibration photographs and asked about {told['pictures']['test']} pictures of the test photographs:",
         "their own files, and pairs of which one picture is forged. *Worded* means a likelihood ratio of 2 or more,",
-        "the least that gets a word. *Gained* is how much higher the AUC of all is, by photograph.",
+        "the least that gets a word. *Counted* is what the shipped verdict fuses; *all* adds the experimental tests.",
+        "*Gained* is how much higher the AUC of the whole is (counted; of all for an experimental test left out).",
         "",
         "| fitted with | rule | Cllr held out | AUC, test | gained [95 %] | edited worded | alarms by photograph |",
         "|---|---|---|---|---|---|---|",
@@ -165,8 +172,8 @@ def page(told: dict[str, Any], held: list[dict[str, float]]) -> str:
     for arm, row in told["arms"].items():
         test = row["test"]
         cost = f"{row['held_out']['cllr']:.3f}" if "held_out" in row else "–"
-        low, high = row["auc_below_all"]
-        gain = "–" if arm == "all" else f"{low:+.3f} to {high:+.3f}"
+        low, high = row["auc_below_whole"]
+        gain = "–" if arm == row["whole"] else f"{low:+.3f} to {high:+.3f}"
         lines.append(
             f"| {arm} | {row.get('rule', '–')} | {cost} | {test['picture_auc']:.3f} | {gain} | "
             f"{100 * test['worded_edited']:.0f} % | {test['worded_authentic_photographs']} of "
