@@ -1,7 +1,7 @@
 """One idea at a time: the same short run of `recipes/small.yaml` with one thing changed, over seeds.
 
     python benchmarks/ablation.py run OUT [--arms base no_noise ...] [--seeds 0 1 2] [--samples 6000] [--threads 1]
-    python benchmarks/ablation.py report OUT        write results/ablation.json, and the table of docs/study.md
+    python benchmarks/ablation.py report OUT        write results/ablation.json
 
 Every arm trains on as many samples. Its last weights (averaged) are judged on the forged calibration pictures of the
 unchanged recipe, and against a control: the same answers with the masks of other pictures. An arm that is better by
@@ -23,7 +23,6 @@ import numpy as np
 
 ROOT = Path(__file__).resolve().parents[1]
 BATCH, OWN = 8, 50  # pictures of a step; pictures of a run's own validation at its end
-BEGIN, END = "<!-- ablation:begin (python benchmarks/ablation.py report) -->", "<!-- ablation:end -->"
 # What each arm changes, as `--set` takes it, and in words.
 ARMS: dict[str, tuple[tuple[str, ...], str]] = {
     "base": ((), "the recipe as it is"),
@@ -142,9 +141,6 @@ def main() -> None:
         return
     told = report(options.out)
     (ROOT / "results" / "ablation.json").write_text(json.dumps(told, indent=1) + "\n", encoding="utf-8")
-    study = ROOT / "docs" / "study.md"
-    head, rest = study.read_text(encoding="utf-8").split(BEGIN)
-    study.write_text(f"{head}{BEGIN}\n{table(told)}{END}{rest.split(END)[1]}", encoding="utf-8")
     print(table(told))
 
 

@@ -61,6 +61,8 @@ def measured(results: list[dict[str, Any]]) -> str:
     ]
     order = list(SETS)
     known = [r for r in results if r["data"]["name"] in SETS and not r.get("robustness")]
+    never_counted = {name for name in evidence.names() if evidence.load(name).CARD.experimental}
+    known = [r for r in known if r["system"]["name"] not in never_counted]  # theirs are on their own pages
     for row in sorted(known, key=lambda r: (order.index(r["data"]["name"]), r["system"]["kind"] != "verdict")):
         cells = [leaderboard.cell(row["numbers"][n]) for n in ("iou", "f1", "auc")]
         alarms = row["numbers"]["false_alarms"]

@@ -366,12 +366,14 @@ def threshold(work: Path, pairs: int) -> None:
     source_of = gallery()
     rng = np.random.default_rng(SEED)
     place = work / "threshold.jsonl"
-    place.unlink(missing_ok=True)
+    done = {json.loads(line)[3] for line in place.read_text().splitlines()} if place.exists() else set()
     with built(work, 0) as held, place.open("a") as out:
         chosen = [e for e in held.entries if ":" not in source_of[e.path] and int(source_of[e.path], 16) % 10 < 8]
         known = set(chosen)
         sources = [source_of[e.path] for e in held.entries]
         for n in rng.permutation(len(chosen))[: max(1, pairs // 30)]:
+            if Path(chosen[n].path).name in done:
+                continue
             pixels = opened(chosen[n])
             whole = features.extract(pixels, features.ASKED)
             turned = features.mirrored(whole, pixels.shape[1])

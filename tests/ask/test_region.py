@@ -149,7 +149,7 @@ def test_reasons_for_cannot_tell() -> None:
         "too few cells": say_of(picture, finding(values), (16, 16, 20, 20)),
         "it measured the same": say_of(picture, finding(np.zeros(cell_grid()))),
         "a layer to look at": say_of(picture, finding(values, clue="ela")),
-        "too little background": say_of(picture, finding(values), (0, 0, 640, 470)),
+        "no background": say_of(picture, finding(values), (0, 0, 640, 470)),
     }
     for reason, answer in told.items():
         assert answer.say == Say.CANNOT_TELL and answer.numbers == {}

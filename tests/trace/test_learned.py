@@ -1,9 +1,10 @@
-"""SuperPoint and LightGlue through transformers, of tiny size and with random weights: shapes, places, matches, index."""
+"""SuperPoint and LightGlue through transformers, tiny and with random weights: shapes, places, matches, index."""
 
 from __future__ import annotations
 
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -11,22 +12,22 @@ import numpy as np
 import pytest
 
 from ifdl import intake
-from ifdl.trace import features, index, query
+from ifdl.trace import features, query
 from ifdl.trace.index import BadIndex, Index
 from ifdl.trace.learned import MIDDLE, SuperPoint
-from ifdl.trace.prove import match
-from tests.trace.pictures import archive, jpeg, photographs
+from ifdl.trace.prove import State, match
+from ifdl.types import Picture
+from tests.trace.pictures import jpeg, photographs, save
 
 torch = pytest.importorskip("torch")
 transformers = pytest.importorskip("transformers")
 
 
-@pytest.fixture(scope="module")
-def tiny() -> SuperPoint:
+def made(most: int) -> SuperPoint:
     torch.manual_seed(0)
     detector = transformers.SuperPointConfig(
         encoder_hidden_sizes=[8, 8, 16, 16], decoder_hidden_size=16, descriptor_decoder_dim=32, keypoint_threshold=0.0,
-        max_keypoints=300,
+        max_keypoints=most,
     )  # fmt: skip
     glue = transformers.LightGlueConfig(
         keypoint_detector_config=detector, descriptor_dim=32, num_hidden_layers=2, num_attention_heads=2
@@ -35,6 +36,11 @@ def tiny() -> SuperPoint:
         net=transformers.SuperPointForKeypointDetection(detector),
         matcher=transformers.LightGlueForKeypointMatching(glue),
     )
+
+
+@pytest.fixture(scope="module")
+def tiny() -> SuperPoint:
+    return made(most=100)
 
 
 def test_features_are_those_of_the_net_within_a_step(tiny: SuperPoint) -> None:
@@ -96,14 +102,21 @@ def test_lightglue_answers_in_the_format_that_is_read(tiny: SuperPoint) -> None:
     assert one.shape == two.shape and one.shape[1] == 2
 
 
-def test_an_index_of_them_is_asked_like_any_other(tiny: SuperPoint, tmp_path: Path) -> None:
-    archive(tmp_path / "a")
-    with Index(tmp_path / "i", True, tiny) as held:
-        held.update(index.pictures(tmp_path / "a"), workers=1)
+def test_an_index_of_them_is_asked_like_any_other(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    every = made(most=-1)  # the strongest of random weights lie on one line, which proves nothing
+    monkeypatch.setattr(SuperPoint, "closer", lambda self, theirs, ours: None)
+    monkeypatch.setattr(features, "ASKED", 500)
+    monkeypatch.setattr(features, "INDEXED", 500)
+    files = [save(tmp_path / "a" / f"{name}.jpg", pixels) for name, pixels in photographs(96).items()]
+    with Index(tmp_path / "i", True, every) as held:
+        held.update(files, workers=1)
         assert len(held) == 4 and held.rows["word"].shape[1] == 32
-        picture = intake.load(jpeg(photographs()["coffee"], 95), isolated=False)
+        # The same pixels in another file: random weights see little else alike.
+        saved = intake.load(jpeg(photographs(96)["coffee"]), isolated=False)
+        picture = Picture(saved.pixels, replace(saved.item, sha256="0" * 64), saved.data)
         found = query.trace(picture, held)
-        assert found.hosts[0].entry.path.endswith("coffee.jpg") and found.hosts[0].proof.inliers > 100
+        assert found.hosts[0].entry.path.endswith("coffee.jpg") and found.hosts[0].state is State.PROVED
+        assert found.hosts[0].proof.inliers > 50 and not found.hosts[0].identical
     with pytest.raises(BadIndex, match="made otherwise"):
         Index(tmp_path / "i")
 

@@ -89,7 +89,7 @@ def cells_of(map: Map, picture: Picture) -> Cells:
     luma = cv2.cvtColor(picture.pixels, cv2.COLOR_RGB2GRAY).astype(np.float32)
     reach = _means(np.ones_like(luma), grid)
     share = np.maximum(reach, 1e-6)
-    brightness = _means(luma, grid) / share
+    brightness = np.asarray(_means(luma, grid) / share, np.float32)
     spread = np.sqrt(np.maximum(_means(luma * luma, grid) / share - brightness**2, 0))
     return Cells(grid.values, valid & (reach >= INSIDE), brightness, np.log(spread + 1), side, map.origin)
 

@@ -70,8 +70,8 @@ CARD = Card(
         "Experimental until the calibration weighs it: it is shown, never counted.",
         "It says nothing of pictures that were reduced, sent through a messenger or saved at a low quality, nor of "
         "cameras that sharpen, smooth or reduce what they demosaic.",
-        "A part from a picture with the same trace shows only if its pattern lies on other pixels; pasted at random, "
-        "one in four does not.",
+        "A part from a picture with the same trace shows only if its greens lie on other pixels than those of the rest; "
+        "pasted at random, half do not.",
         "Flat, clipped and strongly compressed parts hold no trace and say nothing.",
         "Of several parts put in, none is reported unless one is much larger than the others.",
         "It cannot tell what replaced the part: another picture, a drawing, a generator or a smoothing brush.",

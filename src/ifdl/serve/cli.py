@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from ifdl.serve import data_cli, evaluate_cli, report_cli, trace_cli, train_cli
+from ifdl.serve import data_cli, evaluate_cli, region_cli, report_cli, trace_cli, train_cli, web_cli
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -26,9 +26,11 @@ models_app = typer.Typer(rich_markup_mode=None)
 app.add_typer(models_app, name="models")
 app.add_typer(data_cli.app, name="data")
 evaluate_cli.register(app)
+region_cli.register(app)
 report_cli.register(app)
 trace_cli.register(app)
 train_cli.register(app)
+web_cli.register(app)
 FAILED, FOUND, BAD_CALL = 2, 3, 2
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON on stdout; one object a line for several pictures.")]

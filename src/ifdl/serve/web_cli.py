@@ -64,6 +64,8 @@ def serve(
         typer.echo(f"Page, for one browser: {place}/?token={settings.token}", err=True)
     typer.echo(f"For programs: {place}/v1/openapi.json{' (with the key)' if settings.key else ''}", err=True)
     typer.echo("Pictures stay in memory and go when this ends (Ctrl-C).", err=True)
+    if keep is not None:
+        typer.echo(f"Reports are kept in {keep}.", err=True)
     if settings.local and not no_open:
         typer.launch(f"{place}/?token={settings.token}")
     config = uvicorn.Config(create(settings), log_level="warning", access_log=False, server_header=False)

@@ -1,10 +1,10 @@
 """Learned features instead of RootSIFT: SuperPoint, matched by LightGlue where a candidate is looked at closely.
 
-Experimental: built and tested with random weights of tiny size; what the published ones find has not been measured here.
-They are fetched by transformers when first needed, and are for non-commercial research only (SuperPoint's licence).
+Experimental: built and tested with random weights of tiny size; what the published ones find has not been measured
+here. They are fetched by transformers when first needed; SuperPoint's are licensed for non-commercial research only.
 
-Sources: DeTone, Malisiewicz, Rabinovich, "SuperPoint", CVPR Workshops 2018; Lindenberger, Sarlin, Pollefeys, "LightGlue:
-local feature matching at light speed", ICCV 2023; the classes of transformers.
+Sources: DeTone, Malisiewicz, Rabinovich, "SuperPoint", CVPR Workshops 2018; Lindenberger, Sarlin, Pollefeys,
+"LightGlue: local feature matching at light speed", ICCV 2023; the classes of transformers.
 """
 
 from __future__ import annotations
@@ -45,13 +45,15 @@ class SuperPoint:
     def net(self) -> Any:
         from transformers import SuperPointForKeypointDetection
 
-        return SuperPointForKeypointDetection.from_pretrained(SUPERPOINT, revision=self.revision).eval()
+        loaded: Any = SuperPointForKeypointDetection.from_pretrained(SUPERPOINT, revision=self.revision)
+        return loaded.eval()
 
     @cached_property
     def matcher(self) -> Any:
         from transformers import LightGlueForKeypointMatching
 
-        return LightGlueForKeypointMatching.from_pretrained(LIGHTGLUE, revision=self.matcher_revision).eval()
+        loaded: Any = LightGlueForKeypointMatching.from_pretrained(LIGHTGLUE, revision=self.matcher_revision)
+        return loaded.eval()
 
     @property
     def width(self) -> int:

@@ -56,8 +56,8 @@ def layer(report: Report, name: str) -> bytes | None:
         regions = parts.edited_regions(report) if name == "mask" else report.verdict.regions
         size = (picture.height, picture.width)
         canvas = overlay.fitted(size if picture.item.orientation < 5 else size[::-1], PREVIEW, enlarge=True)
-        mask = name == "mask"
-        drawn = overlay.marks(regions, size, picture.item.orientation, canvas, tint=mask, lines=not mask)
+        # Outlined too: a tint alone is missed on busy or dark places.
+        drawn = overlay.marks(regions, size, picture.item.orientation, canvas, tint=name == "mask")
         return overlay.png(drawn) if regions else None
     heat = dict(_maps(report)).get(name)
     return None if heat is None else overlay.layer_png(heat, picture, HEAT_PREVIEW)

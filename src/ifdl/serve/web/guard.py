@@ -156,7 +156,8 @@ def _same(given: str | None, wanted: str) -> bool:
 
 
 def _query(scope: Scope, name: str) -> str:
-    return parse_qs(scope["query_string"].decode("latin-1")).get(name, [""])[0]
+    asked: str = scope["query_string"].decode("latin-1")
+    return parse_qs(asked).get(name, [""])[0]
 
 
 def _method(scope: Scope) -> str:

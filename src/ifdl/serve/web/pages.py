@@ -45,8 +45,9 @@ def router(desk: Desk) -> APIRouter:
     @pages.get("/")
     def start(request: Request) -> HTMLResponse:
         held = [(job, views.status(job)) for job in desk.latest()]
-        most = desk.settings.limits.file_bytes
-        return HTMLResponse(views.render("start.html", token=request.state.page_token, held=held, most=most))
+        most, keep = desk.settings.limits.file_bytes, desk.settings.keep is not None
+        token = request.state.page_token
+        return HTMLResponse(views.render("start.html", token=token, held=held, most=most, keep=keep))
 
     @pages.get("/static/{name}")
     def static(name: str) -> Response:

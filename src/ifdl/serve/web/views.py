@@ -43,7 +43,7 @@ def status(job: Job) -> str:
     if job.report:
         tests = [row for row in _rows(job) if row.test not in APART]
         ran = sum(row.state in (State.SUPPORTED, State.INCONCLUSIVE, State.NO_TRACE_FOUND) for row in tests)
-        return f"Examined. {ran} of {len(tests)} tests could judge; the answers are below."
+        return f"Examined: {ran} of {len(tests)} tests could judge."
     if not job.picture:
         return "Waiting for its turn…"
     return f"Running: {title(job.step)}…" if job.step in battery.names() else "File read. Running the tests…"
