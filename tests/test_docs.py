@@ -31,7 +31,7 @@ def test_make_targets_named_in_the_readme_exist() -> None:
 def test_commands_named_in_the_readme_exist() -> None:
     from ifdl.serve.cli import app
 
-    known = {c.callback.__name__ for c in app.registered_commands if c.callback}
+    known = {c.name or c.callback.__name__ for c in app.registered_commands if c.callback}
     known |= {group.name or "" for group in app.registered_groups}
     assert set(re.findall(r"^ifdl (\w+)", README, re.M)) <= known
 

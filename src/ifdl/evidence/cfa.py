@@ -70,7 +70,7 @@ CARD = Card(
         "Experimental until the calibration weighs it: it is shown, never counted.",
         "It says nothing of pictures that were reduced, sent through a messenger or saved at a low quality, nor of "
         "cameras that sharpen, smooth or reduce what they demosaic.",
-        "A part from a picture with the same trace shows only if its greens lie on other pixels than those of the rest; "
+        "A part from a picture with the same trace shows only if its greens lie on other pixels than the rest's; "
         "pasted at random, half do not.",
         "Flat, clipped and strongly compressed parts hold no trace and say nothing.",
         "Of several parts put in, none is reported unless one is much larger than the others.",

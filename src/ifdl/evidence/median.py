@@ -78,7 +78,8 @@ CARD = Card(
         "A part that held little fine detail before it was smoothed is not found.",
         "A part pasted from a softer picture looks the same as one smoothed in place.",
         "It cannot always tell a blur made with a program from one made by the lens.",
-        "A later save below a JPEG quality of about 90, or a reduction, hides the trace.",
+        "On photographs that no threshold was chosen on, it found 12 of 22 planted parts.",
+        "A 3×3 median followed by a JPEG save of quality 90-98 is mostly missed (9 of 25 found).",
         "It was tested on pictures up to 768 pixels; regions are marked in steps of 16 pixels.",
     ),
 )

@@ -134,7 +134,9 @@ def main() -> None:
 
 def request(name: str, data: bytes, limits: Limits, wanted: Part = MAIN, outline: bool = False) -> bytes:
     """The header that announces `data`; the bytes follow it. `outline` asks what a PDF holds, not for a picture."""
-    asked = {"name": name, "bytes": len(data), "limits": asdict(limits), "part": asdict(wanted), "outline": outline}
+    # A file's name need not be text; what is no text has no place in a report.
+    shown = name.encode("utf-8", "surrogatepass").decode("utf-8", "replace")
+    asked = {"name": shown, "bytes": len(data), "limits": asdict(limits), "part": asdict(wanted), "outline": outline}
     header = json.dumps(asked).encode()
     return len(header).to_bytes(4, "big") + header
 

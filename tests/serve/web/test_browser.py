@@ -14,14 +14,12 @@ from typing import Any
 
 import pytest
 
+from tests.serve.test_cli import SPLICE
+
 CHROMIUM = Path("/usr/bin/chromium")
 api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
 pytest.importorskip("uvicorn", reason="the serve extra is not installed")
-if not CHROMIUM.exists():
-    pytest.skip(f"{CHROMIUM} is not installed", allow_module_level=True)
-
-from tests.serve.test_cli import SPLICE
-
+pytestmark = pytest.mark.skipif(not CHROMIUM.exists(), reason=f"{CHROMIUM} is not installed")
 PATIENCE = 180_000  # milliseconds: machines that do much else are slow
 
 
@@ -76,14 +74,11 @@ def test_an_analyst_hands_in_a_picture_and_asks_about_a_part(address: str) -> No
         page.locator("#layers summary").click()
         layer = page.locator("#layers details .layer-row", has_text="JPEG block grid")
         layer.locator("input[type=checkbox]").check()
-        until(page, 
-            "[...document.querySelectorAll('#over img')].filter(i => i.naturalWidth).length == 2"
-        )
+        until(page, "[...document.querySelectorAll('#over img')].filter(i => i.naturalWidth).length == 2")
         assert layer.locator(".guide").is_visible()
 
         page.select_option("#zoom", "4")
         sheet = page.evaluate("[sheet.offsetWidth, sheet.offsetHeight].map(Math.round)")
-        print(page.evaluate("[sheet.outerHTML.slice(0,300), getComputedStyle(sheet).width, getComputedStyle(sheet).maxWidth, getComputedStyle(stage).display]"))
         assert sheet == [2400, 1600], "both ways alike"
         until(page, "[...tiles.children].some(i => i.naturalWidth > 0)")
         page.select_option("#zoom", "0")

@@ -29,7 +29,7 @@ export function stage() {
     scale = times ? times / window.devicePixelRatio : whole;
     sheet.style.width = `${width * scale}px`;
     sheet.style.height = `${height * scale}px`;
-    sheet.classList.toggle("pixels", times > 0);
+    sheet.classList.toggle("enlarged", times > 0);
     view.scrollLeft = (middle[0] * scale) / before - view.clientWidth / 2;
     view.scrollTop = (middle[1] * scale) / before - view.clientHeight / 2;
     cells.firstElementChild.setAttribute("stroke-width", String(1 / scale));
