@@ -67,22 +67,25 @@ def examine(
     calibration: Path | None = None,
     deep: bool = False,
     index: Path | None = None,
+    page: int | None = None,
+    picture: int | None = None,
 ) -> Report:
     """Examine one picture file, or its bytes, and answer the four questions.
 
     `clues` restricts the tests, clues and experts alike, by name; `progress` is told each step as it begins;
     `calibration` is a file of one's own, by default the shipped one; `deep` repeats the answers on local edits and
-    synthetic origin after mild re-savings; `index` is an archive's, made by `ifdl index`, to compare the picture with.
+    synthetic origin after mild re-savings; `index` is an archive's, made by `ifdl index`, to compare the picture with;
+    `page` (from 1) is a page, frame or further picture of the file, `picture` one of those on a PDF's page.
     The picture is decoded in a child process under `limits`.
     Raises `ifdl.intake.IntakeError` if it cannot be, ValueError for a calibration file or an index that is not one.
     """
     calibrations.load(calibration)  # a wrong one is said before any work
     progress("intake")
     began = time.perf_counter()
-    picture = intake.load(source, limits, name=name)
+    loaded = intake.load(source, limits, name=name, page=page, picture=picture)
     seconds = {"intake": time.perf_counter() - began}
     return examine_picture(
-        picture, clues=clues, progress=progress, seconds=seconds, calibration=calibration, deep=deep, index=index
+        loaded, clues=clues, progress=progress, seconds=seconds, calibration=calibration, deep=deep, index=index
     )
 
 

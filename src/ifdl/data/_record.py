@@ -68,8 +68,8 @@ class WrongMask(ValueError):
 class Here(intake.Decoder):
     """A decoder without a child: faster, and without limits of time and memory. For files one trusts."""
 
-    def decode(self, data: bytes, name: str = "picture") -> Picture:
-        return intake.decode(data, self.limits, name)
+    def decode(self, data: bytes, name: str = "picture", wanted: intake.Part = intake.MAIN) -> Picture:
+        return intake.decode(data, self.limits, name, wanted)
 
 
 def mask_of(record: Record, decoder: intake.Decoder | None = None) -> NDArray[np.bool_] | None:

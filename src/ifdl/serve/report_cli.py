@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, NoReturn
@@ -23,6 +24,9 @@ class Format(StrEnum):
     PDF = "pdf"
     SARIF = "sarif"
     BUNDLE = "bundle"
+
+
+PART = re.compile(r", (?:page|frame|picture) (\d+) of \d+(?:, picture (\d+) of \d+)?$")
 
 
 def register(app: typer.Typer) -> None:
@@ -111,9 +115,18 @@ def _again(then: dict[str, Any], picture: Path, index: Path | None) -> dict[str,
     if compared and index is None:
         _refuse("the report compared the picture with an archive; name its index: --index ARCHIVE.index")
     repeated = any(row["test"] == deep.TEST for row in then["verdict"]["coverage"])
+    name = then["item"]["name"]
+    found = PART.search(name)  # the name says which page, frame or picture of the file it was
+    page, inner = (int(n) if n else None for n in found.groups()) if found else (None, None)
     try:
         now: Report = ifdl.examine(
-            picture, clues=tests, deep=repeated, name=then["item"]["name"], index=index if compared else None
+            picture,
+            clues=tests,
+            deep=repeated,
+            name=name[: found.start()] if found else name,
+            index=index if compared else None,
+            page=page,
+            picture=inner,
         )
     except (ifdl.intake.IntakeError, ValueError) as error:
         _refuse(str(error))
