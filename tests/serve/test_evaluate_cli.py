@@ -59,7 +59,7 @@ def test_a_clue_from_the_command_line_to_result_and_rows(root: Path, tmp_path: P
     [
         (("--clue", "copymove", "--verdict"), "name one thing"),
         ((), "name one thing"),
-        (("--clue", "copymoves"), "there are copymove, "),
+        (("--clue", "copymoves"), "there are cfa, "),
         (("--clue", "metadata"), "nothing to score"),
         (("--expert", "trufor"), "no expert is called"),
         (("--maps", "nowhere"), "no folder of maps"),

@@ -34,5 +34,6 @@ def page(service: TestClient) -> TestClient:
     start = service.get("/")
     token = start.text.split('name="page-token" content="')[1].split('"')[0]
     visitor = TestClient(service.app, base_url=HOME, headers={"x-ifdl-token": token}, cookies=dict(service.cookies))
+    visitor.portal = service.portal  # the same event loop: on another, events would wait for the next beat
     service.cookies.clear()
     return visitor
