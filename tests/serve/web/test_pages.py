@@ -71,7 +71,9 @@ def test_things_arrive_in_order(page: TestClient) -> None:
                 seen.setdefault("answers", n)
             if name == "layers" and "data-layer" in html:
                 seen.setdefault("layers", n)
-    assert seen["facts"] <= seen["early"] < seen["answers"] <= seen["layers"] == len(told) - 1
+    assert seen["facts"] <= seen["answers"] <= seen["layers"] == len(told) - 1
+    # A slow listener may find two steps in one event.
+    assert seen["facts"] <= seen.get("early", seen["facts"]) <= seen["answers"]
 
 
 def test_first_screen(page: TestClient, splice: str) -> None:
