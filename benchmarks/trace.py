@@ -3,7 +3,9 @@ outline what was changed.
 
     python benchmarks/trace.py threshold WORK          inliers of wrong pairs, on photographs that are not the test
     python benchmarks/trace.py run WORK [--distractors 5000] [--limit N]     one row a query, resumed where it stopped
-    python benchmarks/trace.py summary WORK [--copy]   the numbers; --copy writes results/trace.json
+    python benchmarks/trace.py pairs WORK              wrong pairs of every query
+    python benchmarks/trace.py scale WORK              bytes, seconds and recall of large indexes
+    python benchmarks/trace.py summary WORK [--copy]   the numbers; --copy writes results/trace.json and docs/trace.md
 
 Gallery: all authentic pictures of every set under ../shared/data. Queries: the edited pictures of casia1_dev, whose
 host and donor are known, and composites of the test photographs made here (donor scaled 0.6-1.4, turned up to 15°,
@@ -15,6 +17,7 @@ from __future__ import annotations
 
 import argparse
 import io
+import itertools
 import json
 import sys
 import time
@@ -30,9 +33,9 @@ from PIL import Image
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
+from benchmarks import trace_scale, trace_summary  # noqa: E402
 from ifdl import intake  # noqa: E402
 from ifdl.evidence.hashes import distance, phash  # noqa: E402
-from ifdl.signal.stats import upper_bound  # noqa: E402
 from ifdl.trace import candidates, features, near, prove, query  # noqa: E402
 from ifdl.trace.index import Entry, Index  # noqa: E402
 from ifdl.types import Picture  # noqa: E402
@@ -42,7 +45,6 @@ SETS = ("casia1_dev", "lalonde_dev", "camera", "camera_whole")
 SEED = 7
 COMPOSITES = 150
 RANDOM, TOP = 8, 6  # wrong pairs tried of each query: drawn at random, and the best candidates
-ENOUGH = 20  # features within the region
 DEGREES, SCALES, SHARES = 15.0, (0.6, 1.4), (0.005, 0.2)
 
 
@@ -308,22 +310,36 @@ def first_votes(part: features.Features, held: Index) -> np.ndarray:
 def wrong_pairs(
     one: Query, held: Index, sources: np.ndarray, scores: np.ndarray, rng: np.random.Generator
 ) -> list[Any]:
-    """(inliers, matches, path) of the proof with pictures that share no source with the query."""
+    """(places, matches, path) of the proof with pictures that share no source with the query.
+
+    As the trace does, what looks alike by the indexed features is looked at again with all of the file's.
+    """
     wrong = np.flatnonzero(~np.isin(sources, (one.host, one.donor)))
     chosen = {int(n) for n in rng.choice(wrong, min(RANDOM, len(wrong)), replace=False)}
     chosen |= {int(n) for n in wrong[np.argsort(-scores[wrong], kind="stable")[:TOP]]}
     ours = features.extract(one.picture.pixels, features.ASKED)
-    longest = float(max(one.picture.height, one.picture.width))
     found = []
     for n in sorted(chosen):
-        own = held.features(held.entries[n])
-        best = (0, 0)
+        entry, best = held.entries[n], (0, 0)
         for way in (ours, features.mirrored(ours, one.picture.width)):
-            matches = prove.match(own, way)
-            strongest = prove.strongest(matches, longest)
-            best = max(best, (0 if strongest is None else strongest[0], len(matches)))
-        found.append([*best, Path(held.entries[n].path).name])
+            told = places(held.features(entry), way, entry, one.picture)
+            if prove.LOOKS_LIKE <= told[0] < prove.PROVED:
+                told = places(features.extract(opened(entry), features.ASKED), way, entry, one.picture)
+            best = max(best, told)
+        found.append([*best, Path(entry.path).name])
     return found
+
+
+def places(theirs: features.Features, ours: features.Features, entry: Entry, picture: Picture) -> tuple[int, int]:
+    """(places that agree and are not at the edge of both, matches)."""
+    matches = prove.match(theirs, ours)
+    found = prove.strongest(matches, float(max(picture.height, picture.width)))
+    if found is None:
+        return 0, len(matches)
+    count, _, kept, _ = found
+    sizes = ((entry.width, entry.height), (picture.width, picture.height))
+    edge = [prove.at_edge(p[kept], s) for p, s in zip((matches.theirs, matches.ours), sizes, strict=True)]
+    return count - int((edge[0] & edge[1]).sum()), len(matches)
 
 
 # ---------------------------------------------------------------- commands
@@ -349,12 +365,26 @@ def run(work: Path, distractors: int, limit: int) -> None:
             row["region"] = asked(one, held, source_of, region=True)
             if histograms is not None:
                 row["controls"] = controls(one, held, sources, histograms)
-                whole = features.extract(one.picture.pixels, features.ASKED)
-                scores = candidates.scores(whole, held)
-                row["wrong"] = wrong_pairs(one, held, sources, scores, np.random.default_rng((SEED, number)))
             with rows.open("a") as file:
                 file.write(json.dumps(row) + "\n")
             print(name, row["blind"]["cpu_seconds"], row["blind"].get("iou"), flush=True)
+
+
+def pairs(work: Path) -> None:
+    """Wrong pairs of every query, resumed where it stopped."""
+    source_of, place = gallery(), work / "pairs.jsonl"
+    done = {json.loads(line)["name"] for line in place.read_text().splitlines()} if place.exists() else set()
+    with built(work, 0) as held, place.open("a") as out:
+        sources = np.array([source_of.get(e.path, "distractor") for e in held.entries])
+        for number, (name, make) in enumerate(queries()):
+            if name in done:
+                continue
+            one = make()
+            scores = candidates.scores(features.extract(one.picture.pixels, features.ASKED), held)
+            wrong = wrong_pairs(one, held, sources, scores, np.random.default_rng((SEED, number)))
+            row = {"name": name, "kind": one.kind, "host": one.host, "donor": one.donor, "wrong": wrong}
+            out.write(json.dumps(row) + "\n")
+            out.flush()
 
 
 def opened(entry: Entry) -> np.ndarray:
@@ -385,150 +415,19 @@ def threshold(work: Path, pairs: int) -> None:
                 names = [Path(e.path).name for e in (held.entries[m], chosen[n])]
                 out.write(json.dumps([0 if found is None else found[0], len(matches), *names]) + "\n")
             out.flush()
-    print(json.dumps(of_threshold(work), indent=1))
+    print(json.dumps(trace_summary.of_threshold(work), indent=1))
 
 
-def of_threshold(work: Path) -> dict[str, Any]:
-    counts = np.array([json.loads(line)[0] for line in (work / "threshold.jsonl").read_text().splitlines()])
-    return {
-        "pairs": len(counts),
-        "most_inliers": int(counts.max()),
-        "pairs_by_inliers": {str(n): int((counts >= n).sum()) for n in range(4, 16)},
-    }
-
-
-def share(values: list[bool]) -> dict[str, Any]:
-    return {"n": len(values), "rate": round(float(np.mean(values)), 4) if values else None}
-
-
-def hit_at(hits: list[dict[str, Any]], wanted: str, most: int) -> bool:
-    return any(h["source"] == wanted for h in hits[:most])
-
-
-def summary(work: Path, copy: bool) -> None:
-    told: dict[str, Any] = {
-        "command": "python benchmarks/trace.py threshold WORK; run WORK; run WORK --distractors N; summary WORK --copy",
-        "proved_from": prove.PROVED,
-        "looks_like_from": prove.LOOKS_LIKE,
-    }
-    if (work / "threshold.jsonl").exists():
-        told["threshold"] = of_threshold(work)
-    if (work / "builds.jsonl").exists():
-        told["builds"] = [json.loads(line) for line in (work / "builds.jsonl").read_text().splitlines()]
-    for file in sorted(work.glob("rows*.jsonl")):
-        rows = [json.loads(line) for line in file.read_text().splitlines()]
-        told[file.stem] = {
-            "casia1_dev": of_rows([r for r in rows if r["kind"] != "composite"]),
-            "composite": of_rows([r for r in rows if r["kind"] == "composite"]),
-        }
-    for file in sorted(work.glob("scale*.json")):
-        told[file.stem] = json.loads(file.read_text())
-    text = json.dumps(told, indent=1)
-    print(text)
-    if copy:
-        (ROOT / "results" / "trace.json").write_text(text + "\n")
-
-
-def of_rows(rows: list[dict[str, Any]]) -> dict[str, Any]:
-    """The numbers of one kind of queries."""
-    told: dict[str, Any] = {"queries": len(rows)}
-    if not rows:
-        return told
-    for mode in ("blind", "region"):
-        own = [(r, r[mode]) for r in rows]
-        hosts = [(r, m) for r, m in own if m["host_rank"] is not None]
-        spliced = [(r, m) for r, m in own if r["donor"] != r["host"]]
-        proved = [any(h["source"] == r["host"] and h["state"] == "proved" for h in m["hosts"]) for r, m in hosts]
-        false = [
-            [
-                h
-                for h in m["hosts"] + m["donors"]
-                if h["state"] == "proved" and h["source"] not in (r["host"], r["donor"])
-            ]
-            for r, m in own
-        ]
-        compared = [m["iou"] for r, m in own if m.get("compared") == r["host"]]
-        listed = [(hit_at(m["donors"], r["donor"], 1), hit_at(m["donors"], r["donor"], 5), r) for r, m in spliced]
-        donors = {
-            "all": list(listed),
-            f"at least {ENOUGH} features": [
-                x for x in listed if x[2].get("controls", {}).get("region_features", 0) >= ENOUGH
-            ],
-        }
-        told[mode] = {
-            "host": {
-                "R@1": share([hit_at(m["hosts"], r["host"], 1) for r, m in hosts]),
-                "R@5": share([hit_at(m["hosts"], r["host"], 5) for r, m in hosts]),
-                "proved": share(proved),
-                "candidates R@1": share([m["host_rank"] < 1 for _, m in hosts]),
-                "candidates R@5": share([m["host_rank"] < 5 for _, m in hosts]),
-            },
-            "donor": {
-                name: {
-                    "R@1": share([x[0] for x in group]),
-                    "R@5": share([x[1] for x in group]),
-                    "proved": share(
-                        [
-                            any(h["source"] == x[2]["donor"] and h["state"] == "proved" for h in x[2][mode]["donors"])
-                            for x in group
-                        ]
-                    ),
-                    "candidates R@1": share([x[2][mode].get("donor_rank") == 0 for x in group]),
-                    "candidates R@5": share(
-                        [(x[2][mode].get("donor_rank") or 0) < 5 and "donor_rank" in x[2][mode] for x in group]
-                    ),
-                }
-                for name, group in donors.items()
-            },
-            "queries_with_a_false_proof": sum(bool(f) for f in false),
-            "false_proofs": [
-                [r["name"], h["path"], h["inliers"]] for (r, _), f in zip(own, false, strict=True) for h in f
-            ],
-            "mask_iou_where_the_host_is_proved": {
-                "n": len(compared),
-                "mean": round(float(np.mean(compared)), 4) if compared else None,
-                "median": round(float(np.median(compared)), 4) if compared else None,
-                "at_least_0.8": share([x >= 0.8 for x in compared]),
-            },
-            "cpu_seconds": {
-                "median": round(float(np.median([m["cpu_seconds"] for _, m in own])), 2),
-                "most": max(m["cpu_seconds"] for _, m in own),
-            },
-        }
-    watched = [r for r in rows if "controls" in r]
-    for role, names in (("host", ("colour", "phash", "votes")), ("donor", ("colour", "votes"))):
-        group = [r for r in watched if role == "host" or r["donor"] != r["host"]]
-        told[f"controls_{role}"] = {
-            name: {
-                "R@1": share(
-                    [(r["controls"][role][name] or 0) < 1 for r in group if r["controls"][role][name] is not None]
-                ),
-                "R@5": share(
-                    [(r["controls"][role][name] or 0) < 5 for r in group if r["controls"][role][name] is not None]
-                ),
-            }
-            for name in names
-        }
-    wrong = [pair for r in rows for pair in r.get("wrong", ())]
-    if wrong:
-        counts = np.array([pair[0] for pair in wrong])
-        false = int((counts >= prove.PROVED).sum())
-        told["wrong_pairs"] = {
-            "pairs": len(wrong),
-            "false_proofs": false,
-            "upper_bound_95": upper_bound(false, len(wrong)),
-            "most_inliers": int(counts.max()),
-            "pairs_by_inliers": {str(n): int((counts >= n).sum()) for n in range(4, 16)},
-            "looked_alike": [[r["name"], *p] for r in rows for p in r.get("wrong", ()) if p[0] >= prove.LOOKS_LIKE][
-                :40
-            ],
-        }
-    return told
+def scaled(work: Path) -> None:
+    """What an index costs at three sizes: the first spliced queries against it."""
+    ones = (make() for name, make in queries() if name.startswith("casia/Sp_D"))
+    asked = [(one.picture, one.host, one.donor) for one in itertools.islice(ones, trace_scale.PICTURES)]
+    trace_scale.scale(work, gallery(), asked, work / "scale.json")
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("command", choices=("threshold", "run", "summary"))
+    parser.add_argument("command", choices=("threshold", "run", "pairs", "scale", "summary"))
     parser.add_argument("work", type=Path)
     parser.add_argument("--distractors", type=int, default=0)
     parser.add_argument("--limit", type=int, default=0)
@@ -540,8 +439,12 @@ def main() -> None:
         run(given.work, given.distractors, given.limit)
     elif given.command == "threshold":
         threshold(given.work, given.pairs)
+    elif given.command == "pairs":
+        pairs(given.work)
+    elif given.command == "scale":
+        scaled(given.work)
     else:
-        summary(given.work, given.copy)
+        trace_summary.summary(given.work, given.copy)
 
 
 if __name__ == "__main__":

@@ -13,7 +13,7 @@ from skimage import data
 from ifdl import intake
 from ifdl.trace import index
 from ifdl.trace.index import Index
-from ifdl.trace.prove import State
+from ifdl.trace.prove import PROVED, State
 from ifdl.trace.query import Traced, trace
 from ifdl.types import Picture
 from tests.trace.pictures import Pixels, archive, composite, jpeg, photographs, turned
@@ -127,3 +127,27 @@ def test_an_empty_index(tmp_path: Path) -> None:
     with Index(tmp_path / "i", write=True) as empty:
         found = trace(picture(photographs()["coffee"]), empty)
     assert found.hosts == found.donors == () and found.differs is None
+
+
+def test_a_printed_legend_proves_nothing(tmp_path: Path) -> None:
+    """Two strangers with the same bars above and below, as trail cameras print them."""
+    bar = np.zeros((12, 320, 3), np.uint8)
+    cv2.putText(bar, "2016-04-19 3:03:00 PM  T 30C  HF2 PRO", (3, 10), cv2.FONT_HERSHEY_SIMPLEX, 0.42, (255, 255, 255))
+
+    def printed(name: str) -> Pixels:
+        own = cv2.resize(photographs()[name], (320, 213))
+        own[:12], own[-12:] = bar, bar
+        return own
+
+    file = tmp_path / "a" / "stranger.png"
+    file.parent.mkdir()
+    cv2.imwrite(str(file), printed("rocket"))
+    with Index(tmp_path / "i", write=True) as made:
+        made.update([file], workers=1)
+        stranger = picture(printed("coffee"), 95)
+        found = trace(stranger, made)
+        hits = [*found.hosts, *found.donors]
+        assert hits and all(h.state is State.LOOKS_LIKE for h in hits) and found.differs is None
+        assert max(h.proof.inliers for h in hits) >= PROVED, "the legends alone would have proved it"
+        own = trace(picture(printed("rocket"), 60), made)
+        assert own.hosts[0].state is State.PROVED

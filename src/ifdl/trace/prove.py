@@ -32,6 +32,7 @@ EXPLAINS = 0.9  # share of a freer map's matches that a simpler one must explain
 SCALES = (0.1, 10.0)
 MOST_STRETCH = 2.5
 CELL = 2.0  # pixels of a picture of 1,024: matches nearer than this count once
+EDGE = 0.06  # of a picture's sides: legends and frames that cameras and pages print lie there
 WIDTH = 8.0  # pixels of a picture of 1,024: places within a band as narrow lie on a line, which proves nothing
 
 Places = NDArray[np.float32]
@@ -135,6 +136,20 @@ def strongest(matches: Matches, longest: float = 1024.0) -> tuple[int, Matrix, M
         if found is not None and (best is None or found[0] > best[0]):
             best = found
     return best
+
+
+def without_frame(proof: Proof, their_size: tuple[int, int], our_size: tuple[int, int]) -> Proof:
+    """Not proved by places at the edge of both pictures, of (width, height): a printed legend or frame is no source."""
+    if proof.state is not State.PROVED or proof.theirs is None or proof.ours is None:
+        return proof
+    inner = proof.inliers - int((at_edge(proof.theirs, their_size) & at_edge(proof.ours, our_size)).sum())
+    return proof if inner >= PROVED else replace(proof, state=State.LOOKS_LIKE)
+
+
+def at_edge(places: Places, size: tuple[int, int]) -> Mask:
+    """Which places lie at the edge of a picture of (width, height)."""
+    parts = (places + 0.5) / np.array(size, np.float32)
+    return np.asarray((np.minimum(parts, 1 - parts) < EDGE).any(axis=1))
 
 
 def turned_back(proof: Proof, our_width: int, their_width: int) -> Proof:

@@ -20,7 +20,7 @@ from ifdl.signal.jpeg import luma
 from ifdl.trace import candidates, features
 from ifdl.trace.features import Features
 from ifdl.trace.index import Entry, Index, layout
-from ifdl.trace.prove import Matches, Proof, State, agree, prove, turned_back
+from ifdl.trace.prove import Matches, Proof, State, agree, prove, turned_back, without_frame
 from ifdl.types import Picture
 
 Mask = NDArray[np.bool_]
@@ -187,6 +187,7 @@ def _proof(entry: Entry, index: Index, asked: Asked, picture: Picture, mirrored:
             else:
                 more = agree(Matches(*pairs), longest)
             proof = more if more.inliers > proof.inliers else proof
+    proof = without_frame(proof, (entry.width, entry.height), (picture.width, picture.height))
     return turned_back(proof, picture.width, entry.width) if mirrored else proof
 
 
