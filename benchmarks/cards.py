@@ -26,6 +26,7 @@ def page(name: str) -> str:
     made = json.loads((ROOT / "results" / f"{name}.json").read_text(encoding="utf-8"))
     gate = json.loads((ROOT / "results" / f"{name}-gate.json").read_text(encoding="utf-8"))
     data = made["trained"]["recipe"]["data"]
+    resumed = "weights" in made["trained"]["recipe"]["expert"]["init"]
     lines = [f"# {card.title}", "", f"Version {card.version}. {card.citation}", ""]
     lines += [
         f"**For**: {card.domain}",
@@ -43,7 +44,8 @@ def page(name: str) -> str:
         "",
         f"**Run.** {made['step']} steps of {data['batch']} pictures of {data['size'][0]}×{data['size'][1]}, "
         f"{made['trained']['seconds'] / 60:.0f} minutes on {made['trained']['environment']['machine']} "
-        f"(commit {made['trained']['environment']['commit']}).",
+        f"(commit {made['trained']['environment']['commit']})"
+        + (f", recipe `{made['trained']['recipe']['name']}`: on from the version before." if resumed else "."),
         "",
         "| file | bytes | sha256 |",
         "|---|---|---|",

@@ -16,6 +16,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from ifdl.signal.usual import usual
+
 Floats = NDArray[np.float32]
 
 CELL = 16  # pixels
@@ -109,20 +111,9 @@ def excess(values: Floats, cells: Cells) -> Floats | None:
     the contrast that many parts share nothing is known. None if the picture is too uneven to expect anything.
     """
     level = np.log(cells.contrast + FLOOR)
-    rows, columns = values.shape
-    tile = np.arange(rows)[:, None] * TILES // rows * TILES + np.arange(columns) * TILES // columns
-    bins = np.clip(np.digitize(level, BINS), 1, BINS.size - 1)
-    known: list[tuple[float, float]] = []
-    for b in range(1, BINS.size):
-        here = (bins == b) & cells.valid
-        if np.count_nonzero(here) < 2 * FEWEST_TILES:
-            continue
-        tiles, own = tile[here], values[here]
-        middles = [np.median(own[tiles == t]) for t in np.unique(tiles)]
-        if len(middles) >= FEWEST_TILES:
-            known.append((float(BINS[b] - 0.15), float(np.median(middles))))
-    if not known:
+    known = usual(values, level, cells.valid, BINS, TILES, FEWEST_TILES)
+    if known is None:
         return None
-    centres, expected = np.array(known).T
+    centres, expected = known
     like = cells.valid & (level > centres[0] - BEYOND) & (level < centres[-1] + BEYOND)
     return np.where(like, values - np.interp(level, centres, expected), np.nan).astype(np.float32)

@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ifdl.signal.jpeg import luma
+from ifdl.signal.usual import usual
 
 Floats = NDArray[np.float32]
 
@@ -77,19 +78,8 @@ def excess(cells: Cells) -> Floats | None:
     """
     level = np.log(cells.coarse + FLOOR)
     ratio = np.log(cells.fine + FLOOR) - level
-    rows, columns = ratio.shape
-    tile = np.arange(rows)[:, None] * TILES // rows * TILES + np.arange(columns) * TILES // columns
-    bins = np.clip(np.digitize(level, BINS), 1, BINS.size - 1)
-    known: list[tuple[float, float]] = []
-    for b in range(1, BINS.size):
-        here = (bins == b) & cells.valid
-        if np.count_nonzero(here) < 2 * FEWEST_TILES:
-            continue
-        tiles, values = tile[here], ratio[here]
-        middles = [np.median(values[tiles == t]) for t in np.unique(tiles)]
-        if len(middles) >= FEWEST_TILES:
-            known.append((float(BINS[b] - 0.1), float(np.median(middles))))
-    if not known:
+    known = usual(ratio, level, cells.valid, BINS, TILES, FEWEST_TILES)
+    if known is None:
         return None
-    centres, expected = np.array(known).T
+    centres, expected = known
     return np.asarray(ratio - np.interp(level, centres, expected), np.float32)
