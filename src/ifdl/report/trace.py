@@ -25,13 +25,14 @@ from ifdl.intake.errors import IntakeError
 from ifdl.report import overlay, words
 from ifdl.signal import alignment
 from ifdl.signal.regions import regions_of
-from ifdl.trace.query import Hit, Traced
+from ifdl.trace import direction
+from ifdl.trace.query import HOST_SHARE, Hit, Traced
 from ifdl.types import Picture
 
 VIEW = 700  # pixels of the longer side of each picture of a pair
 LINES = 40
 LINE, DOT = (255, 176, 0), (0, 60, 136)
-VERSION = "1.0"
+VERSION = "1.1"
 
 
 def to_dict(picture: Picture, found: Traced, searched: int) -> dict[str, Any]:
@@ -41,8 +42,8 @@ def to_dict(picture: Picture, found: Traced, searched: int) -> dict[str, Any]:
         "schema_version": VERSION,
         "picture": {"name": _text(item.name), "sha256": item.sha256, "width": item.width, "height": item.height},
         "searched": searched,
-        "hosts": [_hit(h) for h in found.hosts],
-        "donors": [_hit(h) for h in found.donors],
+        "hosts": [_hit(picture, h) for h in found.hosts],
+        "donors": [_hit(picture, h) for h in found.donors],
         "differs": None,
     }
     if found.differs is not None and found.compared is not None:
@@ -53,6 +54,7 @@ def to_dict(picture: Picture, found: Traced, searched: int) -> dict[str, Any]:
             "compared": round(float(found.differs.known.mean()), 6),
             "noise_level": round(found.differs.level, 3),
             "agreement": round(found.differs.agreement, 4),
+            "facts": direction.sentence(direction.facts(picture, found.compared)),
             "regions": [{"box": list(r.box), "area": round(r.area, 6), "position": r.position} for r in regions],
         }
     return told
@@ -74,7 +76,7 @@ def lines(told: dict[str, Any]) -> list[str]:
         )
         made.append(
             f"The picture {where}, where the two can be compared ({differs['compared'] * 100:.0f} %). Which of them "
-            "was changed, this does not tell."
+            f"was changed, this does not tell. {differs['facts']}".rstrip()
         )
     return made or [f"Nothing among the {told['searched']} pictures of the index. That says nothing about the picture."]
 
@@ -101,7 +103,9 @@ def to_html(picture: Picture, found: Traced, searched: int) -> str:
             compared = None
             if found.differs is not None and theirs is not None and hit is found.compared:
                 compared = _compared(picture.pixels, theirs, found)
-            hits.append({"role": role, "told": _hit(hit), "entry": hit.entry, "drawn": drawn, "compared": compared})
+            hits.append(
+                {"role": role, "told": _hit(picture, hit), "entry": hit.entry, "drawn": drawn, "compared": compared}
+            )
     style = (files("ifdl.report") / "templates" / "trace.css").read_text("utf-8")
     digest = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
     policy = f"default-src 'none'; img-src data:; style-src 'sha256-{digest}'; base-uri 'none'; form-action 'none'"
@@ -112,7 +116,7 @@ def to_html(picture: Picture, found: Traced, searched: int) -> str:
     )
 
 
-def _hit(hit: Hit) -> dict[str, Any]:
+def _hit(picture: Picture, hit: Hit) -> dict[str, Any]:
     entry, proof = hit.entry, hit.proof
     if hit.identical:
         said = "the very same file (sha256)"
@@ -142,8 +146,15 @@ def _hit(hit: Hit) -> dict[str, Any]:
             "bytes": entry.length,
             "format": entry.format,
             "dated": entry.dated,
+            "camera": entry.camera,
         },
+        "earlier": [{"picture": str(f.earlier), "because": f.words} for f in _facts(picture, hit)],
     }
+
+
+def _facts(picture: Picture, hit: Hit) -> tuple[direction.Fact, ...]:
+    """Of pictures that show the same as a whole, the facts that speak for one as the earlier."""
+    return direction.facts(picture, hit) if hit.state == "proved" and hit.share >= HOST_SHARE else ()
 
 
 def _text(name: str) -> str:

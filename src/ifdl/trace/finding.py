@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from ifdl.signal.regions import regions_of
+from ifdl.trace import direction
 from ifdl.trace.prove import State as Proven
 from ifdl.trace.query import Differs, Hit, Traced
 from ifdl.types import Card, FalseAlarms, Finding, Innocent, Map, Number, Picture, Question, State
@@ -100,6 +101,8 @@ def _compared(traced: Traced, host: Hit, differs: Differs, picture: Picture) -> 
         f"{_capital(proof)}, and {numbers['differs_percent']} % of the picture differs from it.{taken} Which of the "
         "two was changed, that does not tell."
     )
+    if speaks := direction.sentence(direction.facts(picture, host)):
+        sentence = f"{sentence} {speaks}"
     return _said(State.SUPPORTED, sentence, strength, map=chart, regions=regions, numbers=numbers, innocent=_INNOCENT)
 
 

@@ -28,8 +28,9 @@ from ifdl.intake.errors import IntakeError
 from ifdl.intake.sniff import EXTENSIONS
 from ifdl.trace import features, near
 from ifdl.trace.features import Extractor, Features, RootSift
+from ifdl.types import Item
 
-FORMAT = 1
+FORMAT = 2
 ROOTSIFT = RootSift()
 PICTURES = {f".{extension}" for extensions in EXTENSIONS.values() for extension in extensions}
 AT_ONCE = 64  # pictures of one commit
@@ -39,7 +40,7 @@ TABLE = """
 CREATE TABLE IF NOT EXISTS about (key TEXT PRIMARY KEY, value TEXT NOT NULL);
 CREATE TABLE IF NOT EXISTS pictures (
   path BLOB PRIMARY KEY, length INTEGER, modified INTEGER, sha256 TEXT, phash TEXT, mirrored_phash TEXT, layout BLOB,
-  width INTEGER, height INTEGER, format TEXT, dated TEXT, first INTEGER, count INTEGER, error TEXT);
+  width INTEGER, height INTEGER, format TEXT, dated TEXT, camera TEXT, first INTEGER, count INTEGER, error TEXT);
 CREATE INDEX IF NOT EXISTS by_sha256 ON pictures (sha256);
 """
 
@@ -47,7 +48,7 @@ CREATE INDEX IF NOT EXISTS by_sha256 ON pictures (sha256);
 @dataclass(frozen=True)
 class Entry:
     """One picture of the archive. `length` is in bytes, `modified` in nanoseconds; `first` and `count` say which
-    features are its own; `dated` is the file's word."""
+    features are its own; `dated` and `camera` are the file's words."""
 
     path: str
     length: int
@@ -60,6 +61,7 @@ class Entry:
     height: int = 0
     format: str = ""
     dated: str = ""
+    camera: str = ""
     first: int = 0
     count: int = 0
     error: str = ""
@@ -240,7 +242,6 @@ class Index:
             return Entry(str(file), size, when, error=why), none
         item = picture.item
         hashes = [phash(picture.pixels), phash(picture.pixels[:, ::-1])]
-        dates = [e.value for e in item.metadata.entries if e.name in ("DateTimeOriginal", "CreateDate")]
         entry = Entry(
             path=str(file),
             length=size,
@@ -252,7 +253,8 @@ class Index:
             width=picture.width,
             height=picture.height,
             format=item.format,
-            dated=dates[0][:40] if dates else "",
+            dated=dated(item),
+            camera=camera(item),
         )
         return entry, self.extractor.extract(picture.pixels, features.INDEXED)
 
@@ -358,6 +360,18 @@ def layout(pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
     """The picture as a whole, uint8 8×8×3: Lab of a thumbnail, which says how light and colour are spread."""
     small = cv2.resize(np.ascontiguousarray(pixels), (SIDE, SIDE), interpolation=cv2.INTER_AREA)
     return np.asarray(cv2.cvtColor(small, cv2.COLOR_RGB2Lab), np.uint8)
+
+
+def dated(item: Item) -> str:
+    """When the picture was taken or made, by the file's own word; empty where it says nothing."""
+    names = ("DateTimeOriginal", "exif:DateTimeOriginal", "CreateDate", "xmp:CreateDate", "photoshop:DateCreated")
+    return next(iter(item.metadata.all(*names)), "")[:40]
+
+
+def camera(item: Item) -> str:
+    """Make and model of the camera, by the file's own word; empty where it does not name both."""
+    make, model = item.metadata.get("EXIF", "Make"), item.metadata.get("EXIF", "Model")
+    return f"{make} {model}"[:80] if make and model else ""
 
 
 def pictures(place: Path) -> list[Path]:
