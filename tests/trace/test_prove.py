@@ -7,7 +7,7 @@ import pytest
 
 from ifdl.signal import points
 from ifdl.trace import features
-from ifdl.trace.prove import Matches, State, agree, match, prove, strongest, turned_back
+from ifdl.trace.prove import LOOKS_LIKE, Matches, State, agree, match, prove, strongest, turned_back
 from tests.trace.pictures import photographs, turned, warped
 
 PICTURES = photographs()
@@ -84,7 +84,7 @@ def test_matches_on_a_line_in_one_spot_or_too_few_prove_nothing() -> None:
     assert agree(plain(slanted, slanted + 5)).state is State.NONE
     spot = np.full((60, 2), 50, np.float32)
     assert agree(plain(spot, spot)).state is State.NONE
-    few = places(5)
+    few = places(LOOKS_LIKE - 1)
     assert agree(plain(few, few)).state is State.NONE
     assert agree(plain(few[:0], few[:0])).state is State.NONE
     assert agree(plain(places(60), places(60))).state is State.PROVED, "the same places, well spread, do"

@@ -25,7 +25,9 @@ from ifdl.trace.features import Features
 TOLERANCE = 3.0  # pixels of a picture of 1,024
 LOOSE = 4.0  # times the tolerance: a feature's own scale and direction are rough
 LIKE = 0.75  # cosine below which two features are not matched at all
-PROVED, LOOKS_LIKE = 15, 8  # distinct places that agree
+PROVED, LOOKS_LIKE = 15, 5  # distinct places that agree: 3 of 3,330 wrong pairs of the tuning photographs reach 5
+FREER = 8  # matches from which a map freer than a similarity is tried
+FEWEST = 4  # matches that make a hypothesis
 TRIED = 5  # hypotheses looked at closely
 TURN, SCALE = 30.0, 1.0  # degrees and octaves by which a match's own turn and scale may miss the map's
 EXPLAINS = 0.9  # share of a freer map's matches that a simpler one must explain to be kept
@@ -183,7 +185,7 @@ def _hypotheses(matches: Matches, tolerance: float) -> list[Matrix]:
     starts: list[Matrix] = []
     told = np.zeros(len(z), bool)  # matches that an earlier hypothesis has explained propose no other
     for n in np.argsort(-votes, kind="stable"):
-        if len(starts) == TRIED or votes[n] < max(4, LOOKS_LIKE // 2):
+        if len(starts) == TRIED or votes[n] < FEWEST:
             break
         if not told[n]:
             told |= near[n]
@@ -204,7 +206,7 @@ def _loosened(start: Matrix, matches: Matches, unit: float) -> tuple[int, Matrix
     maps: list[tuple[Any, str]] = [(similarity, "similarity")]
     try:
         for _ in range(2):  # the second time with what the first affine map reaches: a slanted view bends away
-            if np.count_nonzero(close) < LOOKS_LIKE:
+            if np.count_nonzero(close) < FREER:
                 break
             one, two = matches.theirs[close], matches.ours[close]
             affine, _inside = cv2.estimateAffine2D(one, two, None, cv2.USAC_MAGSAC, tolerance, 2000, 0.999)

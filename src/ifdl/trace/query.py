@@ -20,7 +20,7 @@ from ifdl.signal.jpeg import luma
 from ifdl.trace import candidates, features
 from ifdl.trace.features import Features
 from ifdl.trace.index import Entry, Index, layout
-from ifdl.trace.prove import Matches, Proof, State, agree, prove, turned_back, without_frame
+from ifdl.trace.prove import LOOKS_LIKE, Matches, Proof, State, agree, prove, turned_back, without_frame
 from ifdl.types import Picture
 
 Mask = NDArray[np.bool_]
@@ -177,7 +177,7 @@ def _proof(entry: Entry, index: Index, asked: Asked, picture: Picture, mirrored:
     ours = asked.turned if mirrored else asked.upright
     longest = float(max(picture.height, picture.width))
     proof = prove(index.features(entry), ours, longest)
-    if proof.state is State.LOOKS_LIKE or (closer and proof.state is State.NONE and len(ours) >= 8):
+    if proof.state is State.LOOKS_LIKE or (closer and proof.state is State.NONE and len(ours) >= LOOKS_LIKE):
         pixels = index.pixels(entry)
         if pixels is not None:
             own = np.ascontiguousarray(picture.pixels[:, ::-1]) if mirrored else picture.pixels
