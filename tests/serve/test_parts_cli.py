@@ -54,3 +54,19 @@ def test_a_broken_pdf_is_one_row(data: bytes, tmp_path: Path) -> None:
     path.write_bytes(data)
     done = ifdl("examine", path, "--json")
     assert done.returncode == 2 and json.loads(done.stdout)["error"]["kind"] == "corrupt"
+
+
+def test_a_report_and_one_test_take_the_page_that_is_named(tmp_path: Path) -> None:
+    path, out = tmp_path / "scan.pdf", tmp_path / "page.json"
+    path.write_bytes(written([(WHOLE, [as_jpeg(0)]), (f"{WHOLE} {TEXT}", [as_jpeg(1)])]))
+    done = ifdl("report", path, "--format", "json", "--out", out, "--page", 2)
+    assert done.returncode == 0 and "page 2 of 2" in done.stderr
+    assert json.loads(out.read_text())["item"]["name"].startswith("scan.pdf, page 2 of 2")
+    assert ifdl("evidence", path, "--clue", "metadata", "--page", 2).returncode == 0
+    assert "no page 3" in ifdl("evidence", path, "--clue", "metadata", "--page", 3).stderr
+
+
+def test_a_folder_gives_its_pdf_files_too(tmp_path: Path) -> None:
+    (tmp_path / "scan.pdf").write_bytes(written([(WHOLE, [as_jpeg(0)]), (WHOLE, [as_jpeg(1)])]))
+    rows = [json.loads(line)["item"]["name"] for line in ifdl("examine", tmp_path, *ONE).stdout.splitlines()]
+    assert rows == ["scan.pdf, page 1 of 2", "scan.pdf, page 2 of 2"]

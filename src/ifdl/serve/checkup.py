@@ -17,6 +17,8 @@ from ifdl.spine import LIBRARIES
 
 EXTRAS = {
     "heif": ("pillow_heif", "HEIC pictures"),
+    "pdf": ("pypdfium2", "PDF files and reports"),
+    "trace": ("faiss", "archives of more than some hundred pictures"),
     "train": ("torch", "training"),
     "serve": ("fastapi", "the local page"),
 }

@@ -35,6 +35,9 @@ FAILED, FOUND, BAD_CALL = 2, 3, 2
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON on stdout; one object a line for several pictures.")]
 MaxSeconds = Annotated[float, typer.Option(min=0.1, help="Wall-clock limit for decoding one file.")]
+Page = Annotated[
+    int | None, typer.Option("--page", "--frame", min=1, help="A page or frame other than the first, from 1.")
+]
 MaxMemory = Annotated[float, typer.Option(min=0.25, help="Memory limit for decoding, in GB.")]
 MaxPixels = Annotated[float, typer.Option(min=0.01, help="Pixel limit, in megapixels, read from the header.")]
 MaxMegabytes = Annotated[float, typer.Option(min=0.001, help="File size limit, in megabytes.")]
@@ -73,9 +76,7 @@ def examine(
         bool, typer.Option("--deep", help="Repeat the answers after six mild re-savings; unstable ones say so.")
     ] = False,
     again: Annotated[bool, typer.Option("--again", help="Examine anew what --out holds already.")] = False,
-    page: Annotated[
-        int | None, typer.Option("--page", "--frame", min=1, help="A page or frame other than the first, from 1.")
-    ] = None,
+    page: Page = None,
     calibration: Annotated[Path | None, typer.Option(help="A file of `ifdl calibrate`, not the shipped one.")] = None,
     index: Annotated[Path | None, typer.Option(help="An archive's index (`ifdl index`) to compare with.")] = None,
     max_seconds: MaxSeconds = 20.0,
@@ -127,6 +128,7 @@ def evidence(
     clue: Annotated[str, typer.Option(help="The test to run; `ifdl models` lists them.")],
     out: Annotated[Path | None, typer.Option(help="Where its layer is saved (PNG).")] = None,
     json_: Json = False,
+    page: Page = None,
     max_seconds: MaxSeconds = 20.0,
     max_memory: MaxMemory = 2.0,
     max_pixels: MaxPixels = 100.0,
@@ -149,7 +151,7 @@ def evidence(
     try:
         if isinstance(data, intake.IntakeError):
             raise data
-        report = examine_picture(intake.load(data[0], limits, name=data[1]), clues=[clue])
+        report = examine_picture(intake.load(data[0], limits, name=data[1], page=page), clues=[clue])
     except intake.IntakeError as error:
         console.print(terminal.clean(str(error)), markup=False, highlight=False)
         raise typer.Exit(FAILED) from error

@@ -44,6 +44,9 @@ def report(
     out: Annotated[Path | None, typer.Option(help="The file; by default beside the picture's name, here.")] = None,
     full: Annotated[bool, typer.Option("--full", help="Keep GPS, serial numbers and owners' names.")] = False,
     deep: Annotated[bool, typer.Option("--deep", help="Repeat the answers after six mild re-savings.")] = False,
+    page: Annotated[
+        int | None, typer.Option("--page", "--frame", min=1, help="A page or frame other than the first, from 1.")
+    ] = None,
     with_picture: Annotated[bool, typer.Option("--with-picture", help="Put the picture into the bundle too.")] = False,
 ) -> None:
     """Examine one picture and write its report as one file."""
@@ -54,7 +57,7 @@ def report(
     try:
         if format_ is Format.PDF:
             pdf.check()
-        made = ifdl.examine(picture, deep=deep)
+        made = ifdl.examine(picture, deep=deep, page=page)
     except (ifdl.intake.IntakeError, ImportError) as error:
         _refuse(str(error))
     shared = made if full else reports.redacted(made)
@@ -72,7 +75,9 @@ def report(
         place.write_bytes(data)
     except OSError as error:
         _refuse(f"{place} cannot be written: {error.strerror}")
-    typer.echo(f"written: {place}", err=True)
+    part = PART.search(made.item.name)
+    which = f" ({part.group().removeprefix(', ')}; --page names another)" if part else ""
+    typer.echo(f"written: {place}{which}", err=True)
 
 
 def verify(

@@ -6,6 +6,7 @@ import glob
 import os
 import sys
 from collections.abc import Iterator, Sequence
+from importlib.util import find_spec
 from pathlib import Path
 
 from ifdl.intake import IntakeError, Limits
@@ -18,9 +19,9 @@ STDIN = "-"
 def expand(arguments: Sequence[str]) -> list[str]:
     """Files named by paths, folders and globs, in a stable order and each once; `-` stands for stdin.
 
-    A folder gives every picture below it, judged by content or by a picture's file name; hidden files
-    and symbolic links inside folders are left out. A name that matches nothing stays in the list, so
-    that it becomes a row with an error.
+    A folder gives every picture below it, judged by content or by a picture's file name, and PDF files where the pdf
+    extra is installed; hidden files and symbolic links inside folders are left out. A name that matches nothing stays
+    in the list, so that it becomes a row with an error.
     """
     found: dict[str, None] = {}
     for argument in arguments:
@@ -71,6 +72,8 @@ def may_be_pdf(source: str) -> bool:
 
 def _pictures_below(folder: Path) -> Iterator[str]:
     known = {extension for extensions in EXTENSIONS.values() for extension in extensions}
+    if find_spec("pypdfium2") is not None:
+        known.add("pdf")
     for place, folders, files in os.walk(folder, followlinks=False):
         folders[:] = sorted(f for f in folders if not f.startswith("."))
         for name in sorted(files):
