@@ -90,7 +90,7 @@ def test_flips_keep_the_grid_only_where_asked() -> None:
 
     def ways(how: str) -> set[bytes]:
         rng = np.random.default_rng(0)
-        turned = [data._flipped(pixels, mask, how, rng) for _ in range(40)]
+        turned = [data._flipped((pixels, mask), how, rng) for _ in range(40)]
         assert all(np.array_equal(t > 100, m) for t, m in ((p[..., 0], m) for p, m in turned))
         return {p.tobytes() for p, _ in turned}
 

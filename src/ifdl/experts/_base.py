@@ -9,7 +9,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,18 +24,26 @@ class Expert(ABC):
     """One trained system. Pictures go in as they are stored; maps come back in stored pixels.
 
     `THRESHOLD` (0-1) marks pixels of the heat, `GATE` (0-1) is the picture's score from which anything is said.
-    `OUTPUTS` are the names of the network's outputs where it can be exported as a graph.
+    `OUTPUTS` are the names of the network's outputs where it can be exported as a graph. `SUPERVISION` is what its
+    training may see of a picture: the mask, the mask and how much each pixel was changed (grade), or the label alone.
     """
 
     CARD: Card
     THRESHOLD: float = 0.5
     GATE: float = 0.5
     OUTPUTS: tuple[str, ...] = ()
+    SUPERVISION: Literal["mask", "grade", "label"] = "mask"
     weights_sha256: str = ""
 
     @abstractmethod
     def prepare(self, pixels: NDArray[np.uint8]) -> Arrays:
         """Inputs of the network for one picture or training crop (uint8 H×W×3 RGB), without batch axis."""
+
+    def augment(
+        self, pixels: NDArray[np.uint8], mask: NDArray[np.bool_], rng: np.random.Generator
+    ) -> tuple[NDArray[np.uint8], NDArray[np.bool_]]:
+        """A training picture and its mask H×W, changed by chance where the system's recipe asks for it."""
+        return pixels, mask
 
     @abstractmethod
     def net(self) -> Any:
@@ -43,7 +51,10 @@ class Expert(ABC):
 
     @abstractmethod
     def loss(self, outputs: Mapping[str, Any], truth: Mapping[str, Any]) -> dict[str, Any]:
-        """Named terms whose sum is the training loss; `truth` has mask N×1×H×W, label N and known N."""
+        """Named terms whose sum is the training loss; `truth` has what `SUPERVISION` allows.
+
+        label int64 N always; mask and grade float32 N×1×H×W in [0, 1]; known bool N, whether the mask is known.
+        """
 
     @abstractmethod
     def restore(self, outputs: Arrays, picture: Picture) -> Prediction:

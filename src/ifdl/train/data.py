@@ -21,7 +21,7 @@ from concurrent.futures import Future, ProcessPoolExecutor, ThreadPoolExecutor
 from dataclasses import asdict, dataclass, replace
 from itertools import islice
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import cv2
 import numpy as np
@@ -44,13 +44,17 @@ Made = TypeVar("Made")
 
 @dataclass(frozen=True, eq=False)
 class Batch:
-    """N pictures uint8 H×W×3 RGB with masks bool N×H×W, labels int64 N, and the photographs they show."""
+    """N pictures uint8 H×W×3 RGB with masks bool N×H×W, labels int64 N, and the photographs they show.
+
+    `grades` uint8 N×H×W: inside the mask, by how many grey levels the edit changed each pixel.
+    """
 
     number: int
     pictures: tuple[Pixels, ...]
     masks: NDArray[np.bool_]
     labels: NDArray[np.int64]
     sources: tuple[str, ...]
+    grades: NDArray[np.uint8]
 
 
 # ---------------------------------------------------------------- photographs
@@ -132,15 +136,28 @@ def make(sources: Sources, recipe: ForgeRecipe, data: Data, seed: int, number: i
     pairs = [_pair(sources, recipe, seed, number * data.batch + n) for n in range(needed)]
     chosen = [(p.edited, p.mask, EDITED, p) for p in pairs[:edited]]
     chosen += [(p.sibling, np.zeros_like(p.mask), AUTHENTIC, p) for p in pairs[:authentic]]
-    pictures, masks = [], []
+    pictures, masks, grades = [], [], []
     order = rng.permutation(len(chosen))
     for n in order:
-        file, mask, *_ = chosen[n]
-        pixels, mask = _flipped(intake.decode(file).pixels, mask, data.flips, rng)
+        file, mask, _, made = chosen[n]
+        own = intake.decode(file).pixels
+        grade = graded(intake.decode(made.sibling).pixels if mask.any() else own, own, mask)
+        pixels, mask, grade = _flipped((own, mask, grade), data.flips, rng)
         pictures.append(pixels)
         masks.append(mask)
+        grades.append(grade)
     labels = np.array([chosen[n][2] for n in order], np.int64)
-    return Batch(number, tuple(pictures), np.stack(masks), labels, tuple(chosen[n][3].sources[0] for n in order))
+    sources_shown = tuple(chosen[n][3].sources[0] for n in order)
+    return Batch(number, tuple(pictures), np.stack(masks), labels, sources_shown, np.stack(grades))
+
+
+def graded(before: Pixels, after: Pixels, mask: NDArray[np.bool_]) -> NDArray[np.uint8]:
+    """Absolute difference of two states of a picture in grey levels, uint8 H×W, 0 outside the mask.
+
+    What both went through afterwards differs a little everywhere; only the edit counts.
+    """
+    grey = cv2.cvtColor(cv2.absdiff(before, after), cv2.COLOR_RGB2GRAY)
+    return np.where(mask, grey, 0).astype(np.uint8)
 
 
 def _pair(sources: Sources, recipe: ForgeRecipe, seed: int, index: int) -> produce.Pair:
@@ -151,18 +168,16 @@ def _pair(sources: Sources, recipe: ForgeRecipe, seed: int, index: int) -> produ
     return produce.pair(sources, recipe, seed, index + 10**10)
 
 
-def _flipped(
-    pixels: Pixels, mask: NDArray[np.bool_], how: str, rng: np.random.Generator
-) -> tuple[Pixels, NDArray[np.bool_]]:
-    """Picture and mask, each axis turned round by chance where `how` allows it.
+def _flipped(arrays: tuple[Any, ...], how: str, rng: np.random.Generator) -> tuple[Any, ...]:
+    """Arrays H×W(×C) that belong together, each axis turned round by chance where `how` allows it.
 
     A JPEG that starts on its grid still does when turned along a side of whole blocks.
     """
     for axis in (0, 1):
         turned = rng.random() < 0.5
-        if turned and (how == "any" or (how == "phase" and mask.shape[axis] % BLOCK == 0)):
-            pixels, mask = np.flip(pixels, axis), np.flip(mask, axis)
-    return np.ascontiguousarray(pixels), np.ascontiguousarray(mask)
+        if turned and (how == "any" or (how == "phase" and arrays[0].shape[axis] % BLOCK == 0)):
+            arrays = tuple(np.flip(array, axis) for array in arrays)
+    return tuple(np.ascontiguousarray(array) for array in arrays)
 
 
 # ---------------------------------------------------------------- validation

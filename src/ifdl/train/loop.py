@@ -32,7 +32,7 @@ from rich.console import Console
 from ifdl import experts
 from ifdl.data.manifest import Split, write_text
 from ifdl.evaluate.result import environment
-from ifdl.train import checkpoint, data, recipe, schedule, tensors, validation
+from ifdl.train import checkpoint, data, recipe, schedule, supervision, tensors, validation
 from ifdl.train.board import Board
 from ifdl.train.checkpoint import Checkpoint
 
@@ -87,6 +87,7 @@ def train(plan: recipe.Recipe, expert: Any = None, resume: bool = False, console
     # ------------------------------------------------ net, optimiser, average
     _seed(plan.seed)
     expert = expert or build(plan.expert)
+    supervision.check(expert, plan.validation.metric)
     bare = expert.net()
     groups = schedule.groups(bare, plan.optim)
     if plan.channels_last:
@@ -122,7 +123,7 @@ def train(plan: recipe.Recipe, expert: Any = None, resume: bool = False, console
     count = plan.optim.accumulate * plan.data.batch * ranks  # pictures of one step
     numbers = itertools.count(step * plan.optim.accumulate * ranks + rank, ranks)
     stream = data.batches(found, plan.data, plan.seed, numbers)
-    ready = data.ahead(stream, lambda batch: tensors.of(expert, batch.pictures, batch.masks, batch.labels))
+    ready = data.ahead(stream, lambda batch: supervision.tensors_of(expert, batch, plan.seed))
     began, waited, why = time.monotonic(), 0.0, "all steps done"
     first, spent, progress = step, before, schedule.done(plan.schedule, step, before)
     board = Board(plan.out, console, plan.tensorboard, plan.validation.metric) if main else None

@@ -16,10 +16,15 @@ def of(
     expert: Any, pictures: Iterable[NDArray[np.uint8]], masks: NDArray[np.bool_], labels: NDArray[np.int64]
 ) -> tuple[Tensors, Tensors]:
     """Inputs by the names `expert.prepare` gives them, and the truth: mask N×1×H×W, label N, known N."""
-    prepared = [expert.prepare(picture) for picture in pictures]
-    inputs = {name: torch.from_numpy(np.stack([one[name] for one in prepared])) for name in prepared[0]}
     truth = {"mask": torch.from_numpy(masks[:, None].astype(np.float32)), "label": torch.from_numpy(labels)}
-    return inputs, truth | {"known": torch.ones(len(labels), dtype=torch.bool)}  # every forgery's mask is exact
+    truth["known"] = torch.ones(len(labels), dtype=torch.bool)  # every forgery's mask is exact
+    return inputs(expert, pictures), truth
+
+
+def inputs(expert: Any, pictures: Iterable[NDArray[np.uint8]]) -> Tensors:
+    """Inputs alone, by name."""
+    prepared = [expert.prepare(picture) for picture in pictures]
+    return {name: torch.from_numpy(np.stack([one[name] for one in prepared])) for name in prepared[0]}
 
 
 def moved(batch: tuple[Tensors, Tensors], device: torch.device, channels_last: bool) -> tuple[Tensors, Tensors]:
@@ -29,8 +34,8 @@ def moved(batch: tuple[Tensors, Tensors], device: torch.device, channels_last: b
         laid = torch.channels_last if channels_last and tensor.ndim == 4 else torch.preserve_format
         return tensor.to(device, non_blocking=True, memory_format=laid)
 
-    inputs, truth = ({name: there(tensor) for name, tensor in side.items()} for side in batch)
-    return inputs, truth
+    given, truth = ({name: there(tensor) for name, tensor in side.items()} for side in batch)
+    return given, truth
 
 
 def floats(outputs: Any) -> Tensors:
