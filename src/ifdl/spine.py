@@ -104,24 +104,15 @@ def examine_picture(
     started = datetime.now(UTC)
     spent = dict(seconds or {})
     chosen = battery.names() if clues is None else tuple(dict.fromkeys(clues))
-    cards = {test: battery.card(test) for test in dict.fromkeys((*battery.names(), *chosen, battery.ARCHIVE))}
-    findings: list[Finding] = []
-    predictions: list[Prediction] = []
-    for test in chosen:
-        progress(test)
-        began = time.perf_counter()
-        outcome = battery.run(test, picture)
-        findings += _numbered(outcome.findings, cards[test])
-        predictions += [outcome.prediction] if outcome.prediction else []
-        spent[test] = time.perf_counter() - began
+    cards = cards_of(chosen)
+    findings, predictions = tested(picture, chosen, spent, progress)
     if index is not None:
         progress("comparing with the archive")
         began = time.perf_counter()
         findings += _numbered(battery.compared(picture, index).findings, cards[battery.ARCHIVE])
         spent[battery.ARCHIVE] = time.perf_counter() - began
     ran = (*chosen, battery.ARCHIVE) if index is not None else chosen
-    versions = {test: card.version for test, card in cards.items()}
-    scale = Scale(loaded, str(stratum_of(picture)), versions) if loaded else None
+    scale = scale_of(picture, cards, loaded)
     verdict = replace(fuse(findings, coverage(findings, cards, ran, scale), scale), predictions=tuple(predictions))
     if deep:
         began = time.perf_counter()
@@ -141,6 +132,33 @@ def examine_picture(
         run=Run(started.isoformat(timespec="seconds"), spent, custody(picture, findings, started)),
         picture=picture,
     )
+
+
+def tested(
+    picture: Picture, tests: Iterable[str], spent: dict[str, float], progress: Callable[[str], None] = lambda step: None
+) -> tuple[list[Finding], list[Prediction]]:
+    """What these tests say of a picture, findings with their ids; the seconds of each are put into `spent`."""
+    findings: list[Finding] = []
+    predictions: list[Prediction] = []
+    for test in tests:
+        progress(test)
+        began = time.perf_counter()
+        outcome = battery.run(test, picture)
+        findings += _numbered(outcome.findings, battery.card(test))
+        predictions += [outcome.prediction] if outcome.prediction else []
+        spent[test] = time.perf_counter() - began
+    return findings, predictions
+
+
+def cards_of(chosen: Iterable[str] = ()) -> dict[str, Card]:
+    """The card of every test there is, in the order of the coverage table."""
+    return {test: battery.card(test) for test in dict.fromkeys((*battery.names(), *chosen, battery.ARCHIVE))}
+
+
+def scale_of(picture: Picture, cards: dict[str, Card], loaded: calibrations.Loaded | None) -> Scale | None:
+    """The calibration as it applies to this picture, None without one."""
+    versions = {test: card.version for test, card in cards.items()}
+    return Scale(loaded, str(stratum_of(picture)), versions) if loaded else None
 
 
 def coverage(
