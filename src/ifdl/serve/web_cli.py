@@ -10,6 +10,8 @@ from typing import Annotated, NoReturn
 import typer
 
 BAD_CALL = 2
+CONNECTIONS = 256  # at a time; more get 503 at once
+GRACE = 5  # seconds for answers under way when the service ends
 KEY = "IFDL_API_KEY"  # in the environment, where other users of the machine cannot read it
 
 
@@ -30,6 +32,11 @@ def serve(
     max_pixels: Annotated[float, typer.Option(min=0.01, help="Pixel limit, in megapixels.")] = 100.0,
     max_megabytes: Annotated[float, typer.Option(min=0.001, help="File size limit, in megabytes.")] = 64.0,
     keep: Annotated[Path | None, typer.Option(help="Keep reports in this folder; by default nothing is kept.")] = None,
+    index: Annotated[Path | None, typer.Option(help="An archive's index for /v1/trace, made by `ifdl index`.")] = None,
+    key_file: Annotated[Path | None, typer.Option(help=f"Keys, one a line, instead of {KEY}.")] = None,
+    allow_urls: Annotated[
+        bool, typer.Option("--allow-urls", help="Let programs name a picture by its http(s) address.")
+    ] = False,
 ) -> None:
     """Open the page on this machine: drop a picture, see the answers, ask about parts of it."""
     try:
@@ -42,6 +49,15 @@ def serve(
     from ifdl.serve.web.settings import Settings
 
     try:
+        key = key_file.read_text("utf-8") if key_file is not None else os.environ.get(KEY, "")
+        if index is not None:
+            from ifdl.trace.index import Index
+
+            with Index(index):
+                pass
+    except (OSError, ValueError) as error:
+        _refuse(str(error))
+    try:
         listening = _bound(host, port)
     except OSError as error:
         _refuse(f"port {port} of {host} cannot be used: {error.strerror}")
@@ -50,25 +66,36 @@ def serve(
         settings = Settings(
             host=host,
             port=listening.getsockname()[1],
-            key=os.environ.get(KEY, ""),
+            key=key,
             limits=limits,
             seconds=max_seconds,
             workers=workers,
             queue=queue,
             keep=keep,
+            index=index,
+            urls=allow_urls,
         )
     except ValueError as error:
-        _refuse(f"{error}: set {KEY}")
+        _refuse(f"{error}: set {KEY} or --key-file")
     place = f"http://{f'[{host}]' if ':' in host else host}:{settings.port}"
     if settings.local:
         typer.echo(f"Page, for one browser: {place}/?token={settings.token}", err=True)
-    typer.echo(f"For programs: {place}/v1/openapi.json{' (with the key)' if settings.key else ''}", err=True)
+    typer.echo(f"For programs: {place}/v1/openapi.json{' (with the key)' if settings.keys else ''}", err=True)
     typer.echo("Pictures stay in memory and go when this ends (Ctrl-C).", err=True)
+    if allow_urls:
+        typer.echo("Programs may have pictures fetched from public addresses.", err=True)
     if keep is not None:
         typer.echo(f"Reports are kept in {keep}.", err=True)
     if settings.local and not no_open:
         typer.launch(f"{place}/?token={settings.token}")
-    config = uvicorn.Config(create(settings), log_level="warning", access_log=False, server_header=False)
+    config = uvicorn.Config(
+        create(settings),
+        log_level="warning",
+        access_log=False,
+        server_header=False,
+        limit_concurrency=CONNECTIONS,
+        timeout_graceful_shutdown=GRACE,
+    )
     uvicorn.Server(config).run(sockets=[listening])
 
 

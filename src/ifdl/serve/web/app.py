@@ -39,6 +39,7 @@ def create(settings: Settings) -> FastAPI:
         redoc_url=None,
         lifespan=lifespan,
     )
+    app.state.desk = desk
     app.include_router(api.router(desk, metrics))
     if settings.local:
         app.include_router(pages.router(desk))
@@ -46,6 +47,7 @@ def create(settings: Settings) -> FastAPI:
 
     @app.exception_handler(Refusal)
     async def refused(_request: Request, error: Refusal) -> Response:
+        metrics.refused(error.kind)
         return refusal(error.status, error.kind, error.reason, error.headers)
 
     @app.exception_handler(HTTPException)
@@ -55,6 +57,7 @@ def create(settings: Settings) -> FastAPI:
 
     @app.exception_handler(RequestValidationError)
     async def invalid(_request: Request, error: RequestValidationError) -> Response:
+        metrics.refused("invalid")
         first = error.errors()[0]
         place = ".".join(str(part) for part in first["loc"])
         return refusal(422, "invalid", f"{place}: {first['msg']}")

@@ -88,6 +88,8 @@ class Guard:
                 self.metrics.request(_method(scope), _route(scope), message["status"])
             await send(message)
 
+        if answer is not None and answer.status_code >= 400:
+            self.metrics.refused("guard")
         await (answer or self.app)(scope, receive, sent)
 
     def _answer(self, scope: Scope, headers: Headers) -> Response | None:
@@ -119,11 +121,11 @@ class Guard:
 
     def _program(self, scope: Scope, headers: Headers, token: str | None) -> Response | None:
         """Programs need the key where there is one; the page's own session does as well."""
-        key = self.settings.key
-        if not key or (token is not None and (scope["method"] in SAFE or _same(headers.get(PAGE_TOKEN), token))):
+        keys = self.settings.keys
+        if not keys or (token is not None and (scope["method"] in SAFE or _same(headers.get(PAGE_TOKEN), token))):
             return None
         given = headers.get("authorization", "").removeprefix("Bearer ") or headers.get("x-api-key", "")
-        if _same(given, key):
+        if any(_same(given, key) for key in keys):
             return None
         challenge = {"www-authenticate": "Bearer"}
         return refusal(401, "no_key", "send the key as `Authorization: Bearer KEY`.", challenge)

@@ -7,6 +7,7 @@ are driven by one thread each.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import hashlib
 import multiprocessing
 import queue
@@ -23,6 +24,7 @@ from ifdl import report as reports
 from ifdl.serve.web import worker
 from ifdl.serve.web.metrics import Metrics
 from ifdl.serve.web.settings import Settings
+from ifdl.serve.web.worker import Task
 from ifdl.types import Answer, Picture, Report
 
 START_SECONDS = 120.0
@@ -35,23 +37,29 @@ class Busy(Exception):
 
 @dataclass(eq=False)
 class Job:
-    """One picture handed in. Changes only on the event loop; `events` counts the changes."""
+    """One picture handed in. Changes only on the event loop; `events` counts the changes, `users` need its pixels."""
 
     id: str
-    name: str
+    task: Task
     sha256: str
     data: bytes = field(repr=False)
     picture: Picture | None = None
     early: tuple[Answer, ...] = ()
     step: str = ""
     report: Report | None = None
+    traced: dict[str, Any] | None = None
     error: tuple[str, str] | None = None
     events: int = 0
+    users: int = 0
     _changed: asyncio.Event = field(default_factory=asyncio.Event, repr=False)
 
     @property
+    def name(self) -> str:
+        return self.task.name
+
+    @property
     def done(self) -> bool:
-        return self.report is not None or self.error is not None
+        return self.report is not None or self.traced is not None or self.error is not None
 
     def tell(self, kind: str, what: Any) -> None:
         """Take one message of the worker."""
@@ -65,6 +73,8 @@ class Job:
             self.step = what
         elif kind == "report":
             self.report = replace(what, picture=self.picture)
+        elif kind == "traced":
+            self.traced = what
         elif kind == "refused":
             self.error = what
         if self.done:
@@ -84,6 +94,12 @@ class Job:
         while not self.done:
             await self._changed.wait()
 
+    def forget(self) -> None:
+        """Let go of the pixels, unless somebody needs them still."""
+        if self.done and not self.users:
+            self.picture = None
+            self.report = replace(self.report, picture=None) if self.report else None
+
 
 class Desk:
     """Takes pictures in, has them examined, and holds the last results."""
@@ -94,7 +110,10 @@ class Desk:
         self._waiting: queue.Queue[Job | None] = queue.Queue()
         self._threads: list[threading.Thread] = []
         self._loop: asyncio.AbstractEventLoop | None = None
-        self._open = 0  # handed in and not done
+        self._open = 0  # arriving, waiting or in work
+        metrics.watch("ifdl_open", "Pictures arriving, waiting or in work.", lambda: self._open)
+        metrics.watch("ifdl_queue_depth", "Pictures waiting for a worker.", self._waiting.qsize)
+        metrics.watch("ifdl_held", "Results in memory.", lambda: len(self._jobs))
 
     def start(self) -> None:
         """Start the workers, from inside the event loop."""
@@ -109,24 +128,44 @@ class Desk:
         for _ in self._threads:
             self._waiting.put(None)
 
-    @property
-    def depth(self) -> int:
-        """Pictures handed in and not done."""
-        return self._open
+    @contextlib.contextmanager
+    def place(self) -> Iterator[None]:
+        """A place in the queue while a file arrives, so that no more arrive than may wait. Raises Busy."""
+        if self._open >= self.settings.queue + self.settings.workers:
+            raise Busy
+        self._open += 1
+        try:
+            yield
+        finally:
+            self._open -= 1
 
-    def submit(self, data: bytes, name: str) -> Job:
-        """Hand in one file; the very same file under the same name is not examined twice. Raises Busy."""
+    def submit(self, data: bytes, task: Task, pixels: bool = False) -> Job:
+        """Hand in one file; the same task on the very same file is not done twice. Raises Busy.
+
+        `pixels` wants the picture as well: it may have been let go already.
+        """
         digest = hashlib.sha256(data).hexdigest()
         for earlier in self._jobs.values():
-            if (earlier.sha256, earlier.name) == (digest, name) and earlier.error is None:
+            usable = not earlier.done or earlier.picture is not None or not pixels
+            if (earlier.sha256, earlier.task) == (digest, task) and earlier.error is None and usable:
                 return earlier
         if self._open >= self.settings.queue + self.settings.workers:
             raise Busy
-        job = Job(secrets.token_urlsafe(12), name, digest, data)
+        job = Job(secrets.token_urlsafe(12), task, digest, data)
         self._jobs[job.id] = job
         self._open += 1
         self._waiting.put(job)
         return job
+
+    @contextlib.contextmanager
+    def using(self, job: Job) -> Iterator[None]:
+        """Keep the pixels of that job meanwhile."""
+        job.users += 1
+        try:
+            yield
+        finally:
+            job.users -= 1
+            self._tidy(job)
 
     def get(self, job_id: str) -> Job | None:
         return self._jobs.get(job_id)
@@ -136,8 +175,8 @@ class Desk:
         return next((j for j in reversed(self._jobs.values()) if j.sha256 == sha256 and j.report), None)
 
     def latest(self) -> Iterator[Job]:
-        """Newest first."""
-        yield from reversed(self._jobs.values())
+        """Examinations, newest first."""
+        yield from (job for job in reversed(self._jobs.values()) if not job.task.trace)
 
     def _serve(self) -> None:
         """One worker's thread: a picture at a time, in a process that is replaced when it fails or takes too long."""
@@ -145,7 +184,7 @@ class Desk:
         try:
             while (job := self._waiting.get()) is not None:
                 began = time.perf_counter()
-                crew.examine(job.data, job.name, lambda kind, what, job=job: self._pass_on(job, kind, what))  # type: ignore[misc]
+                crew.examine(job.data, job.task, lambda kind, what, job=job: self._pass_on(job, kind, what))  # type: ignore[misc]
                 self._on_loop(self._closed, job, time.perf_counter() - began)
         finally:
             crew.close()
@@ -161,13 +200,19 @@ class Desk:
 
     def _closed(self, job: Job, seconds: float) -> None:
         self._open -= 1
-        self.metrics.examined(job.error[0] if job.error else "examined", seconds)
+        self.metrics.examined(job.error[0] if job.error else "traced" if job.traced else "examined", seconds)
+        self._tidy(job)
         done = [j for j in self._jobs.values() if j.done]
         held = sum(j.picture.pixels.nbytes for j in done if j.picture)
         while done and (len(done) > self.settings.held or held > self.settings.held_bytes) and done[0] is not job:
             old = done.pop(0)
             held -= old.picture.pixels.nbytes if old.picture else 0
             del self._jobs[old.id]
+
+    def _tidy(self, job: Job) -> None:
+        """Only the page shows pixels again; where there is none, no picture outlives its examination."""
+        if not self.settings.local:
+            job.forget()
 
 
 class _Worker:
@@ -179,7 +224,7 @@ class _Worker:
         self._pipe: Connection | None = None
         self._start()
 
-    def examine(self, data: bytes, name: str, tell: worker.Tell) -> None:
+    def examine(self, data: bytes, task: Task, tell: worker.Tell) -> None:
         """Pass on what the worker tells until it is done; every end is told, a failure as "refused"."""
         until = time.monotonic() + self.settings.seconds
         try:
@@ -188,7 +233,7 @@ class _Worker:
             assert self._pipe is not None
             if not self._ready():
                 raise EOFError
-            self._pipe.send((data, name))
+            self._pipe.send((data, task))
             while True:
                 if not self._pipe.poll(max(0.0, until - time.monotonic())):
                     self.close()
@@ -196,7 +241,7 @@ class _Worker:
                     return
                 kind, what = self._pipe.recv()
                 tell(kind, what)
-                if kind in ("report", "refused"):
+                if kind in ("report", "traced", "refused"):
                     return
         except (EOFError, OSError):
             self.close()
@@ -214,7 +259,9 @@ class _Worker:
     def _start(self) -> None:
         context = multiprocessing.get_context("spawn")
         self._pipe, other = context.Pipe()
-        self._process = context.Process(target=worker.main, args=(other, self.settings.limits), daemon=True)
+        self._process = context.Process(
+            target=worker.main, args=(other, self.settings.limits, self.settings.index), daemon=True
+        )
         self._process.start()
         other.close()
         self._is_ready = False

@@ -13,10 +13,12 @@ LOOPBACK = ("127.0.0.1", "::1", "localhost")
 
 @dataclass(frozen=True)
 class Settings:
-    """`port` is the bound one. `key` admits programs; beyond this machine it is required and there is no page.
+    """`port` is the bound one. `key` admits programs, several are separated by blanks; beyond this machine one is
+    required and there is no page.
 
-    `seconds` bind one whole examination, `limits` its decoding; `held` pictures stay in memory, up to `held_bytes` of
-    pixels; `keep` is a folder for reports, by default none: nothing is written.
+    `seconds` bind one whole examination, `limits` its decoding, `upload_seconds` the arrival of a file; `held` results
+    stay in memory, up to `held_bytes` of pixels; `keep` is a folder for reports, by default none: nothing is written.
+    `index` is the archive's that `/v1/trace` asks; `urls` lets programs name a picture by its address.
     """
 
     host: str = "127.0.0.1"
@@ -25,15 +27,25 @@ class Settings:
     token: str = field(default_factory=lambda: secrets.token_urlsafe(24), repr=False)
     limits: Limits = field(default_factory=lambda: Limits(file_bytes=64 * 1024**2))
     seconds: float = 180.0
+    upload_seconds: float = 60.0
     workers: int = 1
     queue: int = 8
     held: int = 12
     held_bytes: int = 512 * 1024**2
     keep: Path | None = None
+    index: Path | None = None
+    urls: bool = False
 
     def __post_init__(self) -> None:
-        if not self.local and len(self.key) < 16:
+        if not self.local and not self.keys:
             raise ValueError("a key of at least 16 characters is required to serve beyond this machine")
+        if any(len(key) < 16 for key in self.keys):
+            raise ValueError("a key has at least 16 characters")
+
+    @property
+    def keys(self) -> tuple[str, ...]:
+        """All keys that admit programs."""
+        return tuple(self.key.split())
 
     @property
     def local(self) -> bool:
