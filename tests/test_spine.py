@@ -11,9 +11,9 @@ from pathlib import Path
 import pytest
 
 import ifdl
-from ifdl import evidence, spine
+from ifdl import evidence, intake, spine
 from ifdl.report.json import to_json
-from ifdl.types import PROPOSITIONS, Coverage, Finding, Innocent, Question, Report, State, Word
+from ifdl.types import PROPOSITIONS, Answer, Coverage, Finding, Innocent, Question, Report, State, Word
 from ifdl.verdict import battery, calibration
 from tests.photographs import SHARED
 
@@ -173,3 +173,22 @@ def test_a_picture_of_every_shared_set(folder: str) -> None:
     report = ifdl.examine(path)
     assert len(report.verdict.answers) == 4
     assert all(c.state != State.FAILED for c in report.verdict.coverage), report.verdict.coverage
+
+
+def test_answers_are_heard_once_no_test_can_change_them() -> None:
+    tests = ("noise", "metadata", "thumbnail", "jpeg_grid", "structure")
+    rows, answers = [], {}
+    loaded = intake.load(EXAMPLES / "splice.jpg")
+
+    def heard(row: Coverage, settled: tuple[Answer, ...]) -> None:
+        rows.append(row)
+        for answer in settled:
+            assert answers.setdefault(answer.question, (len(rows), answer))[1] == answer, "settled"
+
+    report = ifdl.examine_picture(loaded, clues=tests, heard=heard)
+    assert {row.test: row for row in rows} == {r.test: r for r in report.verdict.coverage if r.test in tests}
+    assert {question: answer for question, (_, answer) in answers.items()} == {
+        a.question: a for a in report.verdict.answers
+    }
+    assert answers[Question.HISTORY][0] < answers[Question.LOCAL_EDIT][0] == len(tests)
+    assert list(dict.fromkeys(f.clue for f in report.verdict.findings)) == list(tests), "the report keeps its order"

@@ -21,6 +21,7 @@ from ifdl import intake
 from ifdl.explain import grounded
 from ifdl.report.json import SCHEMA_VERSION
 from ifdl.types import (
+    Answer,
     Card,
     Coverage,
     Environment,
@@ -35,7 +36,7 @@ from ifdl.types import (
 )
 from ifdl.verdict import battery
 from ifdl.verdict import calibration as calibrations
-from ifdl.verdict.deep import repeats, steadied
+from ifdl.verdict.deep import QUESTIONS, repeats, steadied
 from ifdl.verdict.fuse import PRECEDENCE, Scale, coverage_of, fuse
 from ifdl.verdict.strata import stratum_of
 
@@ -98,21 +99,36 @@ def examine_picture(
     calibration: Path | None = None,
     deep: bool = False,
     index: Path | None = None,
+    heard: Callable[[Coverage, tuple[Answer, ...]], None] | None = None,
 ) -> Report:
-    """The same for a picture that is decoded already."""
+    """The same for a picture that is decoded already.
+
+    `heard` is told after each test: its row of the coverage, and the answers that no test to come can change.
+    """
     loaded = calibrations.load(calibration)
     started = datetime.now(UTC)
     spent = dict(seconds or {})
     chosen = battery.names() if clues is None else tuple(dict.fromkeys(clues))
     cards = cards_of(chosen)
-    findings, predictions = tested(picture, chosen, spent, progress)
+    scale = scale_of(picture, cards, loaded)
+
+    def told(test: str, findings: list[Finding], rest: Sequence[str]) -> None:
+        if heard is None:
+            return
+        later = (*rest, battery.ARCHIVE) if index is not None else rest
+        waiting = {q for other in later for q in cards[other].questions} | set(QUESTIONS if deep else ())
+        covered = coverage(findings, cards, [t for t in chosen if t not in rest], scale)
+        answers = fuse(findings, covered, scale).answers
+        row = next(row for row in covered if row.test == test)
+        heard(row, tuple(a for a in answers if a.question not in waiting))
+
+    findings, predictions = tested(picture, chosen, spent, progress, told)
     if index is not None:
         progress("comparing with the archive")
         began = time.perf_counter()
         findings += _numbered(battery.compared(picture, index).findings, cards[battery.ARCHIVE])
         spent[battery.ARCHIVE] = time.perf_counter() - began
     ran = (*chosen, battery.ARCHIVE) if index is not None else chosen
-    scale = scale_of(picture, cards, loaded)
     verdict = replace(fuse(findings, coverage(findings, cards, ran, scale), scale), predictions=tuple(predictions))
     if deep:
         began = time.perf_counter()
@@ -135,19 +151,31 @@ def examine_picture(
 
 
 def tested(
-    picture: Picture, tests: Iterable[str], spent: dict[str, float], progress: Callable[[str], None] = lambda step: None
+    picture: Picture,
+    tests: Iterable[str],
+    spent: dict[str, float],
+    progress: Callable[[str], None] = lambda step: None,
+    heard: Callable[[str, list[Finding], Sequence[str]], None] = lambda test, findings, rest: None,
 ) -> tuple[list[Finding], list[Prediction]]:
-    """What these tests say of a picture, findings with their ids; the seconds of each are put into `spent`."""
-    findings: list[Finding] = []
-    predictions: list[Prediction] = []
-    for test in tests:
+    """What these tests say of a picture, findings with their ids; the seconds of each are put into `spent`.
+
+    `heard` is told each test as it ends, all findings so far, and the tests to come.
+    """
+    tests = list(tests)
+    # What only the answer on local edits waits for is slow and runs last, so that the other answers need not wait.
+    order = sorted(tests, key=lambda test: battery.card(test).questions == (Question.LOCAL_EDIT,))
+    found: dict[str, list[Finding]] = {}
+    predicted: dict[str, Prediction] = {}
+    for number, test in enumerate(order, 1):
         progress(test)
         began = time.perf_counter()
         outcome = battery.run(test, picture)
-        findings += _numbered(outcome.findings, battery.card(test))
-        predictions += [outcome.prediction] if outcome.prediction else []
+        found[test] = _numbered(outcome.findings, battery.card(test))
+        if outcome.prediction:
+            predicted[test] = outcome.prediction
         spent[test] = time.perf_counter() - began
-    return findings, predictions
+        heard(test, [f for t in tests for f in found.get(t, ())], order[number:])
+    return [f for test in tests for f in found[test]], [predicted[test] for test in tests if test in predicted]
 
 
 def cards_of(chosen: Iterable[str] = ()) -> dict[str, Card]:

@@ -25,7 +25,7 @@ from ifdl.serve.web import worker
 from ifdl.serve.web.metrics import Metrics
 from ifdl.serve.web.settings import Settings
 from ifdl.serve.web.worker import Task
-from ifdl.types import Answer, Picture, Report
+from ifdl.types import Answer, Coverage, Picture, Report
 
 START_SECONDS = 120.0
 RETRY_SECONDS = 5
@@ -44,6 +44,7 @@ class Job:
     sha256: str
     data: bytes = field(repr=False)
     picture: Picture | None = None
+    rows: tuple[Coverage, ...] = ()
     early: tuple[Answer, ...] = ()
     step: str = ""
     report: Report | None = None
@@ -67,8 +68,9 @@ class Job:
             return
         if kind == "picture":
             self.picture = what
-        elif kind == "early":
-            self.early = tuple(what)
+        elif kind == "heard":
+            row, self.early = what
+            self.rows = (*self.rows, row)
         elif kind == "step":
             self.step = what
         elif kind == "report":

@@ -19,9 +19,8 @@ from typing import Any
 
 import numpy as np
 
-from ifdl import experts, intake, spine
-from ifdl.types import Answer, Event, Picture, Question, Report
-from ifdl.verdict import battery
+from ifdl import intake, spine
+from ifdl.types import Event, Picture, Report
 
 Tell = Callable[[str, Any], None]
 
@@ -54,7 +53,7 @@ def main(connection: Connection, limits: intake.Limits, index: Path | None = Non
 
 
 def answered(decoder: intake.Decoder, data: bytes, task: Task, tell: Tell, index: Path | None = None) -> None:
-    """Do one task. Tells "picture", "early" answers, each "step", and at the end "report", "traced", or "refused"."""
+    """Do one task. Tells "picture", each "step", what was "heard", and at the end "report", "traced" or "refused"."""
     began = time.perf_counter()
     try:
         picture = decoder.decode(data, task.name)
@@ -66,20 +65,16 @@ def answered(decoder: intake.Decoder, data: bytes, task: Task, tell: Tell, index
         _trace(picture, task, tell, index)
         return
     tell("picture", picture)
-    tell("early", early(picture))
-    report = spine.examine_picture(picture, progress=lambda step: tell("step", step), seconds=spent, deep=task.deep)
+    report = spine.examine_picture(
+        picture,
+        progress=lambda step: tell("step", step),
+        seconds=spent,
+        deep=task.deep,
+        heard=lambda row, answers: tell("heard", (row, answers)),
+    )
     if task.origin:
         report = noted(report, task.origin)
     tell("report", replace(report, picture=None))  # the other end has the pixels
-
-
-def early(picture: Picture) -> list[Answer]:
-    """Answers to the questions that only quick tests answer, at once; the whole examination gives the same."""
-    cards = {name: battery.card(name) for name in battery.names() if name not in experts.names()}
-    quick = [name for name, card in cards.items() if Question.LOCAL_EDIT not in card.questions]
-    slow = {q for name in battery.names() if name not in quick for q in battery.card(name).questions}
-    verdict = spine.examine_picture(picture, clues=quick).verdict
-    return [answer for answer in verdict.answers if answer.question not in slow]
 
 
 def noted(report: Report, what: str) -> Report:
