@@ -15,6 +15,8 @@ ORDER = (
     {"report"},
     {"verdict"},
     {"spine"},
+    {"many"},
+    {"pipelines"},
     {"train", "evaluate"},
     {"serve"},
 )

@@ -13,19 +13,26 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 __version__ = "0.1.0"
-__all__ = ["Limits", "examine", "examine_picture", "load", "write"]
+__all__ = ["Expert", "Limits", "examine", "examine_many", "examine_picture", "load", "pipeline", "to_frame", "write"]
 
 if TYPE_CHECKING:
-    from ifdl.experts import load
+    from ifdl.experts import Expert, load
     from ifdl.intake import Limits
+    from ifdl.many import examine_many
+    from ifdl.pipelines import pipeline
     from ifdl.report import write
+    from ifdl.report.table import to_frame
     from ifdl.spine import examine, examine_picture
 
 _HOMES = {
+    "Expert": "ifdl.experts",
     "Limits": "ifdl.intake",
     "examine": "ifdl.spine",
     "load": "ifdl.experts",
     "examine_picture": "ifdl.spine",
+    "examine_many": "ifdl.many",
+    "pipeline": "ifdl.pipelines",
+    "to_frame": "ifdl.report.table",
     "write": "ifdl.report",
 }
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -34,6 +34,20 @@ class Expert(ABC):
     OUTPUTS: tuple[str, ...] = ()
     SUPERVISION: Literal["mask", "grade", "label"] = "mask"
     weights_sha256: str = ""
+
+    @classmethod
+    def from_pretrained(cls, place: str | Path, revision: str | None = None) -> Self:
+        """The expert of a folder that `ifdl train export` wrote, or of the hub's "owner/name" at a pinned commit.
+
+        `ifdl.experts._pretrained` says what such a folder holds. `Expert.from_pretrained` takes any expert, a subclass
+        its own only. Raises FileNotFoundError or ValueError that names the file and what is wrong with it.
+        """
+        from ifdl.experts import _pretrained
+
+        found = _pretrained.load(place, revision)
+        if not isinstance(found, cls):
+            raise ValueError(f"{place} holds the expert {found.CARD.id}, not a {cls.__name__}")
+        return found
 
     @abstractmethod
     def prepare(self, pixels: NDArray[np.uint8]) -> Arrays:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from ifdl.serve import cases_cli, data_cli, evaluate_cli, region_cli, report_cli, trace_cli, train_cli, web_cli
+from ifdl.serve import batch_cli, cases_cli, data_cli, evaluate_cli, export_cli, region_cli, report_cli, trace_cli, train_cli, web_cli
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -26,7 +26,9 @@ models_app = typer.Typer(rich_markup_mode=None)
 app.add_typer(models_app, name="models")
 app.add_typer(cases_cli.app, name="case")
 app.add_typer(data_cli.app, name="data")
+batch_cli.register(app)
 evaluate_cli.register(app)
+export_cli.register(app)
 region_cli.register(app)
 report_cli.register(app)
 trace_cli.register(app)

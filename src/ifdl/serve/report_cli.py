@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import typer
 
+from ifdl.serve import export_cli
+
 if TYPE_CHECKING:
     from ifdl.types import Report
 
@@ -17,13 +19,18 @@ FAILED, DIFFERENT, SAME = 2, 1, 0
 
 
 class Format(StrEnum):
-    """The forms of a report that are one file."""
+    """The forms of one report; those of `ifdl export` are the same for many."""
 
     HTML = "html"
     JSON = "json"
     PDF = "pdf"
     SARIF = "sarif"
     BUNDLE = "bundle"
+    COCO = "coco"
+    LABELSTUDIO = "labelstudio"
+    FIFTYONE = "fiftyone"
+    CASE = "case"
+    CSV = "csv"
 
 
 PART = re.compile(r", (?:page|frame|picture) (\d+) of \d+(?:, picture (\d+) of \d+)?$")
@@ -61,6 +68,10 @@ def report(
     except (ifdl.intake.IntakeError, ImportError) as error:
         _refuse(str(error))
     shared = made if full else reports.redacted(made)
+    if format_ in export_cli.SUFFIXES:
+        place = out or Path(f"{picture.stem}{export_cli.SUFFIXES[format_]}")
+        export_cli.write([reports.to_dict(shared)], export_cli.Exchange(format_), place, picture.parent)
+        return
     suffix = "zip" if format_ is Format.BUNDLE else str(format_)
     place = out or Path(f"{picture.stem}.report.{suffix}")
     data = {
