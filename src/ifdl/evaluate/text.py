@@ -20,40 +20,12 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-# ---------------------------------------------------------------- the four fields
+from ifdl.explain.grammar import Fields, parse
 
-_HEADING = re.compile(
-    r"""(?:^[ \t>#*-]*(?:\d+[.)])?[ \t]*)?["'*_]*"""  # a list mark belongs to the heading, not to the field before
-    r"""\b(?:(type)|(areas?)|(tampered[ _-]contents?)|(visual[ _-]inconsistenc(?:y|ies)))\b["'*_]*\s*[:=]""",
-    re.I | re.M,
-)
-_EDGES = " \t\r\n;,*_#\"'{}"
-
-
-@dataclass(frozen=True)
-class Fields:
-    """What a text says under each heading; None where the heading is missing or nothing follows it."""
-
-    type: str | None = None
-    areas: str | None = None
-    tampered_content: str | None = None
-    visual_inconsistencies: str | None = None
-
-
-def parse(text: str) -> Fields:
-    """The fields of "Type: …; Areas: …" or one a line, in any order, among other talk, in markdown, or cut short.
-
-    A heading counts with a capital, or at the start of a line or clause; of the same heading twice, the first that
-    says something.
-    """
-    headings = [match for match in _HEADING.finditer(text) if _is_heading(text, match)]
-    starts = [match.start() for match in headings] + [len(text)]
-    values: list[str | None] = [None] * 4
-    for match, end in zip(headings, starts[1:], strict=True):
-        field = (match.lastindex or 1) - 1
-        values[field] = values[field] or text[match.end() : end].strip(_EDGES) or None
-    return Fields(*values)
-
+__all__ = [
+    "Embedder", "Fields", "SentenceModel", "cosine", "cosine_by_field", "longest_common_subsequence", "minilm", "parse",
+    "rouge_l", "swapped", "tokens",
+]  # fmt: skip
 
 # ---------------------------------------------------------------- likeness to a reference
 
@@ -158,8 +130,3 @@ def swapped(number: int, seed: int = 0) -> NDArray[np.int64]:
     other = np.empty(number, np.int64)
     other[order] = np.roll(order, 1)
     return other
-
-
-def _is_heading(text: str, match: re.Match[str]) -> bool:
-    before = text[: match.start()].rstrip(" \t")
-    return match[match.lastindex or 0][0].isupper() or not before or before[-1] in "\n;:.,!?|{}"
