@@ -29,6 +29,26 @@ def top_share(values: Tensor, share: float = 0.02, valid: Tensor | None = None) 
     return ordered.masked_fill(~chosen, 0.0).sum(1) / wanted
 
 
+def otsu(values: Tensor) -> Tensor:
+    """The mean of the upper group of a map's values, split where the two groups vary least (Otsu, 1979).
+
+    The upper group is at most half of the cells: how many count is the picture's own affair, not a constant.
+    Source: Zhai et al., "Towards generic image manipulation detection with weakly-supervised self-consistency
+    learning", ICCV 2023 (adaptive pooling).
+    """
+    ordered = values.flatten(1).sort(1, descending=True).values
+    count = ordered.shape[1]
+    with torch.no_grad():
+        sums, squares = ordered.double().cumsum(1), ordered.double().square().cumsum(1)
+        above = torch.arange(1, max(1, count // 2) + 1, device=values.device)
+        upper, rest = sums[:, above - 1], sums[:, -1:] - sums[:, above - 1]
+        below = (count - above).clamp(min=1)  # a map of one cell is its own upper group
+        within = squares[:, -1:] - upper.square() / above - rest.square() / below
+        kept = above[within.argmin(1)]
+    chosen = torch.arange(count, device=values.device) < kept[:, None]
+    return ordered.masked_fill(~chosen, 0.0).sum(1) / kept
+
+
 def gem(values: Tensor, power: Tensor | float = 3.0, valid: Tensor | None = None, least: float = 1e-6) -> Tensor:
     """Generalised mean (mean of v^p)^(1/p) of values of 0 and above: 1 is the mean, infinity the maximum.
 
