@@ -23,6 +23,32 @@ class WeightFile:
     source: str
 
 
+VIT_TINY = WeightFile(
+    name="vit_tiny",
+    filename="vit_tiny_in1k.safetensors",
+    sha256="bc401d587e26329659254da98a0a5d2fc82868be54c4db09a6fa1f6b8e35b03c",
+    licence="Apache-2.0 (Steiner et al.)",
+    source="vit_tiny_patch16_224.augreg_in21k_ft_in1k of timm on the Hugging Face hub, without its classifier",
+)
+BESIDE = Path(__file__).resolve().parents[4] / "shared" / "weights" / "vit_tiny_in1k" / "model.safetensors"
+
+
+def needed(weights: WeightFile = VIT_TINY, beside: Path = BESIDE) -> Path:
+    """A file that a system rests on: in the store, else `beside` the repository.
+
+    Raises FileNotFoundError without one, with the cure, and ValueError for one of another hash.
+    """
+    path = path_of(weights) or (beside if beside.is_file() else None)
+    if path is None:
+        raise FileNotFoundError(
+            f"{weights.filename} is not here; get {weights.source}, then run: ifdl models fetch {weights.name} "
+            "--from FILE"
+        )
+    if hashlib.sha256(path.read_bytes()).hexdigest() != weights.sha256:
+        raise ValueError(f"{path} is not the {weights.name} that this system learned on; fetch it anew")
+    return path
+
+
 def store() -> Path:
     """The folder of this user's weight files: $IFDL_HOME/weights, else the platform's data folder."""
     home = os.environ.get("IFDL_HOME")

@@ -200,7 +200,7 @@ def fetch(
     """Store a weight file on this machine and say whether its hash is the expected one."""
     from ifdl.nets import objects, weights
 
-    known = {w.name: w for w in (objects.YOLOX_NANO,)}
+    known = {w.name: w for w in (objects.YOLOX_NANO, weights.VIT_TINY)}
     if name not in known:
         _refuse(f"there is no weight file called {name!r}; there are {', '.join(known)}")
     if not from_.is_file():
