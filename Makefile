@@ -7,7 +7,7 @@ PIP    := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 # Small least squares in many threads slow each other down; one thread is several times faster here.
 export OPENBLAS_NUM_THREADS ?= 1
 
-.PHONY: demo test check size examples results clean
+.PHONY: demo test check docs size examples results clean
 
 demo: $(VENV)/.installed  ## examine a bundled forged picture; print the verdict and where the report lies
 	$(BIN)/ifdl examine examples/splice.jpg --out demo
@@ -19,6 +19,9 @@ check: $(VENV)/.developing
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+
+docs: $(VENV)/.developing  ## build the documentation site into build/site; warnings are errors
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
 
 size:  ## print what a plain `pip install .` weighs
 	@work=$$(mktemp -d) && $(PYTHON) -m venv $$work/venv \
