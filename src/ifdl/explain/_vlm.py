@@ -63,7 +63,7 @@ def told(explainer: str, text: str, picture: Picture, verdict: Verdict, cut: boo
 def question(picture: Picture, verdict: Verdict) -> str:
     """What the model is asked, private values of the file taken out."""
     lines = [TASK, "", "Findings:"]
-    lines += [f"- {line}" for finding in counted(verdict) for line in _lines(finding, verdict)] or [f"- {NOTHING}"]
+    lines += [line for finding in counted(verdict) for line in _lines(finding, verdict)] or [f"- {NOTHING}"]
     lines += ["", grammar.ASK]
     return without_private("\n".join(lines), picture)
 
@@ -107,7 +107,7 @@ def without_private(text: str, picture: Picture) -> str:
 def _lines(finding: Finding, verdict: Verdict) -> list[str]:
     answer: Any = next(a for a in verdict.answers if finding.id in a.findings)
     word = "a fact" if finding.established else answer.word if answer.state == State.SUPPORTED else "inconclusive"
-    said = [f"{finding.clue} ({word}): {finding.sentence}"]
+    said = [f"- {finding.clue} ({word}): {finding.sentence}"]
     letters = {region.id: letter for letter, region in lettered(verdict)}
     for region in finding.regions[:6]:
         name = f"part {letters[region.id]}" if region.id in letters else "a part"

@@ -8,7 +8,19 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from ifdl.serve import batch_cli, cases_cli, data_cli, evaluate_cli, export_cli, region_cli, report_cli, trace_cli, train_cli, web_cli
+from ifdl.serve import (
+    batch_cli,
+    cases_cli,
+    data_cli,
+    evaluate_cli,
+    explain_cli,
+    export_cli,
+    region_cli,
+    report_cli,
+    trace_cli,
+    train_cli,
+    web_cli,
+)
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -28,6 +40,7 @@ app.add_typer(cases_cli.app, name="case")
 app.add_typer(data_cli.app, name="data")
 batch_cli.register(app)
 evaluate_cli.register(app)
+explain_cli.register(app)
 export_cli.register(app)
 region_cli.register(app)
 report_cli.register(app)
