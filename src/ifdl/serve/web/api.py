@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import anyio
 from anyio import to_thread
 from fastapi import APIRouter, Path, Query, Request, Security
-from fastapi.responses import JSONResponse, PlainTextResponse, Response, StreamingResponse
+from fastapi.responses import JSONResponse, Response, StreamingResponse
 from fastapi.security import HTTPBearer
 from starlette.concurrency import run_in_threadpool
 
@@ -18,7 +18,20 @@ from ifdl import report as reports
 from ifdl.ask import region as regions
 from ifdl.serve.web import forms
 from ifdl.serve.web.fetch import Fetcher
-from ifdl.serve.web.forms import FEW, OBJECT, OPEN, PICTURE, REFUSALS, STREAM, Health, Progress, State, Url, Why
+from ifdl.serve.web.forms import (
+    COUNTERS,
+    FEW,
+    OBJECT,
+    OPEN,
+    PICTURE,
+    REFUSALS,
+    STREAM,
+    Health,
+    Progress,
+    State,
+    Url,
+    Why,
+)
 from ifdl.serve.web.jobs import Desk, Job
 from ifdl.serve.web.metrics import MEDIA_TYPE, Metrics
 from ifdl.serve.web.requests import Refusal, box_of, fetched, received
@@ -81,7 +94,7 @@ def router(desk: Desk, metrics: Metrics, fetcher: Fetcher | None = None) -> APIR
     @api.get(
         "/v1/jobs/{job_id}/events",
         summary="The same as server-sent events, without the report",
-        response_class=StreamingResponse,
+        response_class=Response,
         responses=forms.HELD | STREAM,
     )
     async def events(job_id: JobId) -> StreamingResponse:
@@ -171,7 +184,7 @@ def router(desk: Desk, metrics: Metrics, fetcher: Fetcher | None = None) -> APIR
     def schema() -> Response:
         return JSONResponse(reports.schema())
 
-    @api.get("/metrics", summary="Counters in Prometheus's format", response_class=PlainTextResponse, responses=FEW)
+    @api.get("/metrics", summary="Counters in Prometheus's format", response_class=Response, responses=COUNTERS | FEW)
     def counters() -> Response:
         return Response(metrics.text(), media_type=MEDIA_TYPE)
 

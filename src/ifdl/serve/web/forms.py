@@ -74,8 +74,17 @@ HELD: dict[int | str, dict[str, Any]] = {
     404: {"model": Error, "description": "No such job is held."},
     **FEW,
 }
+COUNTERS: dict[int | str, dict[str, Any]] = {
+    200: {"description": "Counters.", "content": {"text/plain": {"schema": {"type": "string"}}}}
+}
+EVENT: dict[str, Any] = {
+    "type": "object",
+    "description": "One event; its data is a Progress as JSON.",
+    "properties": {name: {"type": "string"} for name in ("id", "event", "data")},
+    "required": ["id", "event", "data"],
+}
 STREAM: dict[int | str, dict[str, Any]] = {
-    200: {"description": "Events.", "content": {"text/event-stream": {"schema": {"type": "string"}}}}
+    200: {"description": "Events.", "content": {"text/event-stream": {"schema": EVENT}}}
 }
 EXAMINED: dict[int | str, dict[str, Any]] = {
     200: {**OBJECT, "description": "The report; its schema is /v1/schema."},
