@@ -12,6 +12,7 @@ from starlette.responses import Response
 
 import ifdl
 from ifdl.serve.web import api, pages
+from ifdl.serve.web.fetch import Fetcher
 from ifdl.serve.web.guard import Guard, Sessions, refusal
 from ifdl.serve.web.jobs import Desk
 from ifdl.serve.web.metrics import Metrics
@@ -19,7 +20,7 @@ from ifdl.serve.web.requests import Refusal
 from ifdl.serve.web.settings import Settings
 
 
-def create(settings: Settings) -> FastAPI:
+def create(settings: Settings, fetcher: Fetcher | None = None) -> FastAPI:
     """The application for the given settings; workers start and end with it."""
     metrics = Metrics()
     desk = Desk(settings, metrics)
@@ -40,7 +41,7 @@ def create(settings: Settings) -> FastAPI:
         lifespan=lifespan,
     )
     app.state.desk = desk
-    app.include_router(api.router(desk, metrics))
+    app.include_router(api.router(desk, metrics, fetcher))
     if settings.local:
         app.include_router(pages.router(desk))
     app.add_middleware(Guard, settings=settings, sessions=Sessions(settings), metrics=metrics)
