@@ -4,6 +4,7 @@ outline what was changed.
     python benchmarks/trace.py threshold WORK          inliers of wrong pairs, on photographs that are not the test
     python benchmarks/trace.py run WORK [--distractors 5000] [--limit N]     one row a query, resumed where it stopped
     python benchmarks/trace.py pairs WORK              wrong pairs of every query
+    python benchmarks/trace.py absent WORK [--limit N] pictures of which the gallery should hold nothing
     python benchmarks/trace.py scale WORK              bytes, seconds and recall of large indexes
     python benchmarks/trace.py summary WORK [--copy]   the numbers; --copy writes results/trace.json and docs/trace.md
 
@@ -387,6 +388,25 @@ def pairs(work: Path) -> None:
             out.flush()
 
 
+def absent(work: Path, limit: int) -> None:
+    """Composites of Lalonde and Efros, whose sources no set names: what is proved of them must be looked at by eye."""
+    place = work / "absent.jsonl"
+    done = {json.loads(line)["name"] for line in place.read_text().splitlines()} if place.exists() else set()
+    source_of = gallery()
+    edited = [row for row in rows_of("lalonde_dev") if row["label"] == "edited"]
+    order = np.random.default_rng(SEED).permutation(len(edited))[: limit or None]
+    with built(work, 0) as held, place.open("a") as out:
+        for row in (edited[n] for n in order):
+            name = Path(row["image"]).stem
+            if name in done:
+                continue
+            picture = intake.load(SHARED / "lalonde_dev" / row["image"], isolated=False)
+            found = query.trace(picture, held)
+            hits = {"hosts": listed(found.hosts, source_of), "donors": listed(found.donors, source_of)}
+            out.write(json.dumps({"name": name, **hits}) + "\n")
+            out.flush()
+
+
 def opened(entry: Entry) -> np.ndarray:
     return intake.load(entry.path, sha256=entry.sha256, isolated=False).pixels
 
@@ -427,7 +447,7 @@ def scaled(work: Path) -> None:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("command", choices=("threshold", "run", "pairs", "scale", "summary"))
+    parser.add_argument("command", choices=("threshold", "run", "pairs", "absent", "scale", "summary"))
     parser.add_argument("work", type=Path)
     parser.add_argument("--distractors", type=int, default=0)
     parser.add_argument("--limit", type=int, default=0)
@@ -441,6 +461,8 @@ def main() -> None:
         threshold(given.work, given.pairs)
     elif given.command == "pairs":
         pairs(given.work)
+    elif given.command == "absent":
+        absent(given.work, given.limit)
     elif given.command == "scale":
         scaled(given.work)
     else:

@@ -33,6 +33,18 @@ def of_threshold(work: Path) -> dict[str, Any]:
     }
 
 
+def of_absent(work: Path) -> dict[str, Any]:
+    """What was said of pictures of which the gallery should hold nothing."""
+    rows = [json.loads(line) for line in (work / "absent.jsonl").read_text().splitlines()]
+    hits = [(row["name"], h) for row in rows for h in row["hosts"] + row["donors"]]
+    return {
+        "queries": len(rows),
+        "queries_with_anything_listed": len({name for name, _ in hits}),
+        "queries_with_a_proof": len({name for name, h in hits if h["state"] == "proved"}),
+        "proved": [[name, h["path"], h["inliers"]] for name, h in hits if h["state"] == "proved"],
+    }
+
+
 def share(values: list[bool]) -> dict[str, Any]:
     return {"n": len(values), "rate": round(float(np.mean(values)), 4) if values else None}
 
@@ -65,6 +77,8 @@ def summary(work: Path, copy: bool) -> None:
                 ("composite", lambda r: r["kind"] == "composite"),
             )
         }
+    if (work / "absent.jsonl").exists():
+        told["absent"] = of_absent(work)
     for file in sorted(work.glob("scale*.json")):
         told[file.stem] = json.loads(file.read_text())
     text = json.dumps(told, indent=1)
@@ -227,6 +241,14 @@ def table(told: dict[str, Any]) -> str:
     row("of these, IoU ≥ .8", lambda v: percent(v["blind"][iou]["at_least_0.8"]))
     row("processor seconds a query: median / most", lambda v: _seconds(v["blind"]["cpu_seconds"]))
     lines += ["", *_false(kinds)]
+    if "absent" in told:
+        own = told["absent"]
+        lines += [
+            "",
+            f"Of {own['queries']} pictures of which the gallery should hold nothing (composites of Lalonde and Efros), "
+            f"{own['queries_with_a_proof']} had something proved and {own['queries_with_anything_listed']} anything "
+            "listed.",
+        ]
     if "scale" in told:
         lines += ["", *_scale(told["scale"])]
     return "\n".join(lines)
