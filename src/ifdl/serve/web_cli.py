@@ -11,6 +11,7 @@ import typer
 
 BAD_CALL = 2
 CONNECTIONS = 256  # at a time; more get 503 at once
+BACKLOG = 128
 GRACE = 5  # seconds for answers under way when the service ends
 KEY = "IFDL_API_KEY"  # in the environment, where other users of the machine cannot read it
 
@@ -106,6 +107,7 @@ def _bound(host: str, port: int) -> socket.socket:
     listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         listening.bind((host, port))
+        listening.listen(BACKLOG)  # whoever reads the address may call at once, and waits until all has started
     except OSError:
         listening.close()
         raise
