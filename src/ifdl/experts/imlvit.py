@@ -63,7 +63,7 @@ class IMLViT(Published):
 
         picture = source if isinstance(source, Picture) else intake.load(source)
         size = (picture.height, picture.width)
-        tile = min(self.TILE, -(-max(size) // 8) * 8)
+        tile = min(self.TILE, max(16, -(-max(size) // 8) * 8))
         origins = tiles.plan(size, tile, min(self.OVERLAP, tile // 4))
         cells, votes = tile // self.STRIDE, []
 

@@ -37,6 +37,9 @@ def vitdet(config: Mapping[str, Any], state: Mapping[str, Tensor] | None = None)
     if state is not None:
         found = from_vit(state, net.config.num_hidden_layers)
         told = net.load_state_dict(found, strict=False)
+        for name, parameter in net.named_parameters():
+            if name.endswith(NEW):
+                torch.nn.init.zeros_(parameter)
         missing = [name for name in told.missing_keys if not name.endswith(NEW)]
         if missing or told.unexpected_keys:
             raise ValueError(f"these weights do not fit: {[*missing, *told.unexpected_keys][0]}")
