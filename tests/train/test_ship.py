@@ -44,3 +44,8 @@ def test_a_run_becomes_files_and_the_files_the_expert(tmp_path: Path) -> None:
 def test_what_is_no_run_is_said(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="holds no checkpoint"):
         ship.ship(tmp_path, tmp_path / "out")
+
+
+def test_a_smoke_run_is_no_expert_to_export() -> None:
+    with pytest.raises(ValueError, match="a smoke run trains a tiny one"):
+        ship._expert(recipe.System("ifdl_small", options=SHAPE), {"one": torch.zeros(1)})

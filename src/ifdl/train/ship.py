@@ -73,7 +73,13 @@ def _expert(system: recipe.System, state: dict[str, Any]) -> Any:
     with tempfile.TemporaryDirectory() as place:
         path = Path(place) / "weights.safetensors"
         save_file({name: tensor.contiguous() for name, tensor in state.items()}, path)
-        return experts.module(system.name).build(path, **system.options)
+        try:
+            return experts.module(system.name).build(path, **system.options)
+        except RuntimeError as error:  # torch lists every tensor, over hundreds of lines
+            raise ValueError(
+                f"the run's tensors are not those of {system.name} as its recipe describes it; a smoke run trains a "
+                "tiny one, which cannot be exported"
+            ) from error
 
 
 def _curve(log: Path) -> list[dict[str, float]]:
