@@ -100,3 +100,14 @@ def test_cookie_of_another_session_is_nothing() -> None:
     assert sessions.page_token("guess") is None
     cookie = sessions.exchange(TOKEN)
     assert cookie and sessions.page_token(cookie) and sessions.exchange(TOKEN) is None
+
+
+def test_several_keys_and_none_that_is_short() -> None:
+    client = fresh(key=f"{KEY}\n{KEY[::-1]}\n")
+    for key, status in ((KEY, 200), (KEY[::-1], 200), (f"{KEY}\n{KEY[::-1]}", 401), ("", 401)):
+        answer = client.get("/v1/models", headers={"authorization": b"Bearer " + key.replace("\n", " ").encode()})
+        assert answer.status_code == status, key
+    with pytest.raises(ValueError, match="16 characters"):
+        Settings(key=f"{KEY} short")
+    described = client.get("/v1/openapi.json", headers={"x-api-key": KEY}).json()
+    assert described["paths"]["/v1/examine"]["post"]["security"] and "HTTPBearer" in str(described["components"])
