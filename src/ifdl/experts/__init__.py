@@ -8,6 +8,7 @@ is registered: `names()` lists the files of this folder and third parties' `ifdl
 from __future__ import annotations
 
 import importlib
+import importlib.util
 import pkgutil
 from importlib.metadata import entry_points
 from pathlib import Path
@@ -16,7 +17,10 @@ from typing import Protocol
 from ifdl.experts._base import Expert
 from ifdl.types import Card
 
-__all__ = ["Expert", "ExpertModule", "load", "module", "names"]
+__all__ = ["Expert", "ExpertModule", "load", "missing", "module", "names"]
+
+
+PACKAGE = Path(__file__).resolve().parents[1] / "weights"  # what comes with the package
 
 
 class ExpertModule(Protocol):
@@ -47,6 +51,38 @@ def module(name: str) -> ExpertModule:
             return entry.load()  # type: ignore[no-any-return]
     found: ExpertModule = importlib.import_module(f"{__name__}.{name}")
     return found
+
+
+def missing(name: str) -> str:
+    """Why an expert cannot predict on this machine, and the cure, in one sentence; empty where it can.
+
+    Raises KeyError for an unknown name, ValueError for a file of weights of another hash than the pinned one.
+    """
+    from ifdl.experts import _published
+    from ifdl.nets import weights
+
+    own = module(name)
+    brings = name not in {m.name for m in pkgutil.iter_modules(__path__)}  # a third party's has its own ways
+    if brings or (PACKAGE / f"{name}.safetensors").is_file():
+        return ""
+    if not own.WEIGHTS_SHA256:
+        known = (r for r in (f"{name}_small", name) if (PACKAGE.parent / "recipes" / f"{r}.yaml").is_file())
+        recipe = next(known, None)
+        cure = f"train it with: ifdl train {recipe} --out runs/{recipe}" if recipe else "there is no recipe for it yet"
+        return f"{name} has no trained weights; {cure}"
+    if _published.trained(name, own.WEIGHTS_SHA256) is None:
+        return (
+            f"{name}'s weights are not on this machine; get weights/{name}_small.safetensors of the repository, then "
+            f"run: ifdl models fetch {name} --from FILE"
+        )
+    if importlib.util.find_spec("torch") is None or importlib.util.find_spec("transformers") is None:
+        return f"{name} runs on torch; install it with: pip install 'ifdl[train]'"
+    for file in getattr(own, "NEEDS", ()):
+        try:
+            weights.needed(file)
+        except FileNotFoundError as error:
+            return f"{name} rests on another network: {error}"
+    return ""
 
 
 def load(name: str, weights: Path | None = None) -> Expert:

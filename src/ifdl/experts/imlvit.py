@@ -14,9 +14,11 @@ from numpy.typing import NDArray
 
 from ifdl.experts._published import Published, trained
 from ifdl.nets import tiles
+from ifdl.nets.weights import VIT_TINY, needed
 from ifdl.types import Card, Picture, Prediction, Question
 
 WEIGHTS_SHA256 = ""
+NEEDS = (VIT_TINY,)
 EDGES = 20.0
 
 CARD = Card(
@@ -98,7 +100,6 @@ def build(
 
     def make() -> Any:
         from ifdl.nets import imlvit, windowed
-        from ifdl.nets.weights import VIT_TINY, needed
 
         if size == "small":
             return imlvit.ImlVit(imlvit.SMALL, windowed.vit_state(encoder or needed(VIT_TINY)))

@@ -10,9 +10,11 @@ from pathlib import Path
 from typing import Any, Literal
 
 from ifdl.experts._published import Published, trained
+from ifdl.nets.weights import VIT_TINY, needed
 from ifdl.types import Card, Question
 
 WEIGHTS_SHA256 = ""
+NEEDS = (VIT_TINY,)
 
 CARD = Card(
     id="mfpt",
@@ -74,7 +76,6 @@ def build(
         from dataclasses import replace
 
         from ifdl.nets import mfpt, windowed
-        from ifdl.nets.weights import VIT_TINY, needed
 
         shape = replace(mfpt.SMALL if size == "small" else mfpt.Shape(), prompts=prompts)
         state = windowed.vit_state(encoder or needed(VIT_TINY)) if size == "small" else None

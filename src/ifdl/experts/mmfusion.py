@@ -123,7 +123,7 @@ class MMFusion(Published):
         numbers = {f"lost_without_{name}": round(float(level), 3) for name, level in levels.items()}
         said = ", ".join(f"{numbers[f'lost_without_{name}']} without {name}" for name in FILTERS)
         sentence = f"{found[0].sentence} Of the marked parts' heat is lost: {said}."
-        return [replace(found[0], sentence=sentence, numbers=found[0].numbers | numbers), *found[1:]]
+        return [replace(found[0], sentence=sentence, numbers={**found[0].numbers, **numbers}), *found[1:]]
 
 
 class Paper(MMFusion):

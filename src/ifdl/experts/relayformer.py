@@ -12,9 +12,11 @@ from typing import Any, Literal
 import numpy as np
 
 from ifdl.experts._published import Published, trained
+from ifdl.nets.weights import VIT_TINY, needed
 from ifdl.types import Card, Picture, Prediction, Question
 
 WEIGHTS_SHA256 = ""
+NEEDS = (VIT_TINY,)
 EDGES = 20.0
 
 CARD = Card(
@@ -98,7 +100,6 @@ def build(
         from dataclasses import replace
 
         from ifdl.nets import plain, relayformer, windowed
-        from ifdl.nets.weights import VIT_TINY, needed
 
         shape = replace(relayformer.SMALL if size == "small" else relayformer.Shape(), relay=relay)
         file = encoder or (needed(VIT_TINY) if size == "small" else None)

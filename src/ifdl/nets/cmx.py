@@ -56,7 +56,7 @@ class Fuse(nn.Module):
         self.norm = norm(channels)
 
     def forward(self, one: Tensor, two: Tensor) -> Tensor:
-        size = one.shape[2:]
+        height, width = one.shape[2:]
         cells = [feature.flatten(2).transpose(1, 2) for feature in (one, two)]
         parts = [split(own).relu().chunk(2, -1) for split, own in zip(self.split, cells, strict=True)]
         summaries = [self._summary(keys, part[1]) for keys, part in zip(self.keys, parts, strict=True)]
@@ -65,11 +65,12 @@ class Fuse(nn.Module):
             kept, asking = parts[n]
             told = (self._by_head(asking) @ summaries[1 - n]).transpose(1, 2).flatten(2)
             joined.append(self.norms[n](cells[n] + self.join[n](torch.cat([kept, told], -1))))
-        both = torch.cat(joined, -1).transpose(1, 2).unflatten(2, size)
+        both = torch.cat(joined, -1).transpose(1, 2)
+        both = both.reshape(*both.shape[:2], height, width)
         return self.norm(self.skip(both) + self.mix(both))  # type: ignore[no-any-return]
 
     def _by_head(self, tokens: Tensor) -> Tensor:
-        return tokens.unflatten(-1, (self.heads, -1)).transpose(1, 2)  # N×heads×P×c
+        return tokens.reshape(*tokens.shape[:2], self.heads, -1).transpose(1, 2)  # N×heads×P×c
 
     def _summary(self, keys: nn.Module, tokens: Tensor) -> Tensor:
         key, value = (self._by_head(half) for half in keys(tokens).chunk(2, -1))

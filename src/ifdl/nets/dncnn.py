@@ -22,4 +22,6 @@ class DnCnn(nn.Sequential):
 
     def forward(self, pixels: Tensor) -> Tensor:
         """Residuals of RGB in [0, 1]; Noiseprint's own scale is x/256 of 0-255, the same to 0.4 %."""
-        return super().forward(pixels)  # type: ignore[no-any-return]
+        for layer in self:
+            pixels = layer(pixels)
+        return pixels

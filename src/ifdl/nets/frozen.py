@@ -28,7 +28,8 @@ class Frozen(nn.Module):
 
     def _apply(self, fn: Callable[..., Any], recurse: bool = True) -> Self:
         self.body._apply(fn, recurse)
-        return super()._apply(fn, recurse)
+        super()._apply(fn, recurse)  # type: ignore[no-untyped-call]
+        return self
 
     def forward(self, *inputs: Any, **named: Any) -> Any:
         return self.body(*inputs, **named)

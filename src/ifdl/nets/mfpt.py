@@ -162,12 +162,12 @@ class Mfpt(nn.Module):
         features = []
         for number, layer in enumerate(body.encoder.layer if hasattr(body, "encoder") else body.layers, 1):
             if len(self.each):
-                own = tokens[:, 1:].transpose(1, 2).unflatten(2, grid)
+                own = _on_grid(tokens[:, 1:], grid)
                 tokens = _added(tokens, self.each[number - 1](own).flatten(2).transpose(1, 2))
             tokens = layer(tokens)
             if number in self.seen:
                 known = F.layer_norm(tokens[:, 1:], tokens.shape[-1:])
-                features.append(known.transpose(1, 2).unflatten(2, grid))
+                features.append(_on_grid(known, grid))
         return features
 
 
@@ -192,6 +192,11 @@ def loss(outputs: Mapping[str, Tensor], truth: Mapping[str, Tensor]) -> dict[str
     heat = F.interpolate(outputs["map"], mask.shape[2:], mode="bilinear", align_corners=False)
     edited = known & (truth["label"] == 1)
     return {"bce": losses.bce(heat, mask, known), "dice": 0.5 * losses.dice(heat, mask, edited)}
+
+
+def _on_grid(patches: Tensor, grid: tuple[int, int]) -> Tensor:
+    """N×P×C → N×C×h×w."""
+    return patches.transpose(1, 2).reshape(len(patches), -1, *grid)
 
 
 def _added(tokens: Tensor, more: Tensor) -> Tensor:

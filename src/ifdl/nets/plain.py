@@ -23,4 +23,5 @@ def plain_vit(config: Mapping[str, Any], state: Mapping[str, Tensor] | None = No
         blocks = int(model.config.num_hidden_layers)
         kept = {n: t for n, t in state.items() if not n.startswith("layers.") or int(n.split(".")[1]) < blocks}
         model.load_state_dict(kept, strict=True)
-    return model.eval()
+    model.train(False)
+    return model

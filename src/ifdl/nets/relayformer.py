@@ -87,19 +87,21 @@ class Cells:
         down, across = ((n - 1) * self.step + self.side for n in self.counts)
         padded = F.pad(grid, (0, across - self.columns, 0, down - self.rows))
         taken = F.unfold(padded, self.side, stride=self.step)  # B×(C·side²)×K
-        return taken.unflatten(1, (grid.shape[1], -1)).permute(0, 3, 2, 1)
+        return taken.reshape(len(grid), grid.shape[1], self.side**2, -1).permute(0, 3, 2, 1)
 
     def merge(self, cells: Tensor) -> Tensor:
         """The way back, B×K×side²×C → B×C×rows×columns: shared patches are the mean of their copies."""
-        size = [(n - 1) * self.step + self.side for n in self.counts]
+        down, across = ((n - 1) * self.step + self.side for n in self.counts)
         flat = cells.permute(0, 3, 2, 1).flatten(1, 2)
-        summed = F.fold(flat, size, self.side, stride=self.step)
-        copies = F.fold(torch.ones_like(flat[:1, : self.side**2]), size, self.side, stride=self.step)
-        return (summed / copies)[..., : self.rows, : self.columns]
+        summed = F.fold(flat, (down, across), self.side, stride=self.step)
+        copies = F.fold(torch.ones_like(flat[:1, : self.side**2]), (down, across), self.side, stride=self.step)
+        merged: Tensor = summed / copies
+        return merged[..., : self.rows, : self.columns]
 
     def valid(self, device: torch.device) -> Tensor:
         """Bool K×side²: which patches of a cell lie inside the grid."""
-        return self.cut(torch.ones(1, 1, self.rows, self.columns, device=device))[0, ..., 0] > 0.5
+        inside: Tensor = self.cut(torch.ones(1, 1, self.rows, self.columns, device=device))[0, ..., 0] > 0.5
+        return inside
 
     def places(self, frames: int, relays: int, device: torch.device) -> Tensor:
         """(time, token, row, column) of every relay token, (T·K·relays)×4 float."""
@@ -115,7 +117,7 @@ class Cells:
 def attention(query: Tensor, key: Tensor, value: Tensor, mask: Tensor | None = None) -> Tensor:
     """B×heads×P×c; `mask` bool, False where a key does not count."""
     # On a processor the fused attention's backward pass in bf16 is slower than the plain one.
-    likeness = query @ key.transpose(-2, -1) * query.shape[-1] ** -0.5
+    likeness: Tensor = query @ key.transpose(-2, -1) * query.shape[-1] ** -0.5
     if mask is not None:
         likeness = likeness.masked_fill(~mask, -torch.inf)
     return likeness.softmax(-1).to(value) @ value
@@ -208,7 +210,8 @@ class Decoder(nn.Module):
             x = x + think(third(x))
         maps = torch.einsum("bqc,bchw->bqhw", x, features) * x.shape[-1] ** -0.5
         shares = self.gate(x).sigmoid()[..., None]
-        return (shares * maps).sum(1, keepdim=True) + self.bias
+        logits: Tensor = (shares * maps).sum(1, keepdim=True) + self.bias
+        return logits
 
 
 class RelayFormer(nn.Module):
@@ -221,6 +224,7 @@ class RelayFormer(nn.Module):
     mean: Tensor
     std: Tensor
     positions: Tensor
+    first: Tensor
 
     def __init__(self, shape: Shape, vit: Any) -> None:
         super().__init__()

@@ -88,6 +88,10 @@ def examine(
         typer.Option(help="Exit 3 if this is supported: history, local_edit, synthetic_origin, claims, or any."),
     ] = None,
     clue: Annotated[list[str] | None, typer.Option(help="Run only this test; may be repeated.")] = None,
+    expert: Annotated[
+        list[str] | None,
+        typer.Option(help="Run this trained system too (`ifdl models` lists them), or beside --clue; may be repeated."),
+    ] = None,
     deep: Annotated[
         bool, typer.Option("--deep", help="Repeat the answers after six mild re-savings; unstable ones say so.")
     ] = False,
@@ -110,6 +114,7 @@ def examine(
     if unknown := wanted - questions - {"any", "supported"}:
         _refuse(f"--fail-on takes {', '.join(sorted(questions))} or any, not {', '.join(sorted(unknown))}")
     _check_clues(clue or [])
+    chosen = _with_experts(clue or [], expert or [])
     _check_calibration(calibration)
     _check_index(index)
     sources = expand(pictures)
@@ -119,7 +124,7 @@ def examine(
         _refuse("--open shows one report; use --out for several pictures")
     options = batch.Options(
         limits=_limits(max_seconds, max_memory, max_pixels, max_megabytes),
-        clues=tuple(clue) if clue else None,
+        clues=chosen,
         out=out if out is not None or not open_ else Path("ifdl-reports"),
         full=full,
         json=json_,
@@ -201,7 +206,9 @@ def card(
     name: Annotated[str, typer.Argument(help="A test or expert; `ifdl models` lists them.")], json_: Json = False
 ) -> None:
     """Show one card: what it sees, cites and cannot do."""
-    _check_clues([name])
+    from ifdl import experts
+
+    _check_clues([name] if name not in experts.names() else [])
     _cards(name, json_)
 
 
@@ -211,9 +218,10 @@ def fetch(
     from_: Annotated[Path, typer.Option("--from", help="The file as you got it; nothing is downloaded.")],
 ) -> None:
     """Store a weight file on this machine and say whether its hash is the expected one."""
-    from ifdl.nets import objects, weights
+    from ifdl.nets import weights
+    from ifdl.serve.cards import weight_files
 
-    known = {w.name: w for w in (objects.YOLOX_NANO, weights.VIT_TINY)}
+    known = weight_files()
     if name not in known:
         _refuse(f"there is no weight file called {name!r}; there are {', '.join(known)}")
     if not from_.is_file():
@@ -229,17 +237,20 @@ def _cards(name: str | None, as_json: bool) -> None:
 
     from pydantic import TypeAdapter
 
+    from ifdl import experts
     from ifdl.serve import cards
     from ifdl.types import Card
     from ifdl.verdict import battery
 
-    shown = [battery.card(n) for n in ([name] if name else battery.names())]
+    wanted = [name] if name else list(dict.fromkeys((*battery.names(), *(experts.names() if as_json else ()))))
+    shown = [battery.card(n) for n in wanted]
     if as_json:
         typer.echo(json.dumps(TypeAdapter(list[Card]).dump_python(shown, mode="json"), ensure_ascii=False))
     elif name:
         cards.show(shown[0], _console())
     else:
         cards.table(shown, _console())
+        cards.systems(_console())
 
 
 @app.command(
@@ -300,6 +311,25 @@ def _check_clues(wanted: list[str]) -> None:
     for clue in wanted:
         if clue not in names():
             _refuse(f"there is no test called {clue!r}; there are {', '.join(names())}")
+
+
+def _with_experts(clues: list[str], wanted: list[str]) -> tuple[str, ...] | None:
+    """The tests to run, None for all that always run. Refuses an expert that is not there, or cannot predict here."""
+    from ifdl import experts
+    from ifdl.verdict.battery import names
+
+    for name in wanted:
+        if name not in experts.names():
+            _refuse(f"there is no expert called {name!r}; there are {', '.join(experts.names())}")
+        try:
+            missing = experts.missing(name)
+        except ValueError as error:
+            missing = str(error)
+        if missing:
+            _refuse(missing)
+    if not wanted:
+        return tuple(clues) or None
+    return tuple(dict.fromkeys((*(clues or names()), *wanted)))
 
 
 def _console() -> Console:

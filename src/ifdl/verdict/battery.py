@@ -83,7 +83,7 @@ def archive(index: Path) -> str:
 
 def weights(chosen: Iterable[str]) -> dict[str, str]:
     """sha256 of the weights that the experts among the chosen tests use, by expert."""
-    return {name: experts.module(name).WEIGHTS_SHA256 for name in chosen if name in EXPERTS}
+    return {name: experts.module(name).WEIGHTS_SHA256 for name in chosen if name in experts.names()}
 
 
 @cache
