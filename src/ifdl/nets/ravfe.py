@@ -32,6 +32,8 @@ class Ravfe:
     levels. `prior` adds −prior·(1 − coverage) to the language model's attention to each image token (0: not at all).
     """
 
+    __pydantic_config__ = {"extra": "forbid"}  # noqa: RUF012
+
     alpha: float = 0.5
     weights: Literal["uniform", "coverage"] = "uniform"
     background: Literal["zero", "blur"] = "zero"
@@ -137,7 +139,8 @@ def blend(plain: Tensor, masked: Tensor, alpha: float, coverage: Tensor | None =
     share: Any = 1 - alpha
     if coverage is not None:
         share = share * coverage.to(plain).reshape(*plain.shape[:-1], 1)
-    return plain + share * (masked - plain)
+    mixed: Tensor = plain + share * (masked - plain)
+    return mixed
 
 
 def token_coverage(model: nn.Module, eyes: Eyes, view: View) -> NDArray[np.float32]:

@@ -57,7 +57,7 @@ class Vlm:
 
     @property
     def device(self) -> torch.device:
-        return next(self.model.parameters()).device
+        return torch.device(next(self.model.parameters()).device)
 
     def words(
         self, picture: NDArray[np.uint8], mask: NDArray[Any] | None, question: str, most: int = 512, seed: int = 0
@@ -80,7 +80,7 @@ class Vlm:
         """Mean cross-entropy of the answer's tokens, its end included."""
         given, view = self.given(picture, mask, question, answer)
         with self.looking(view, given["input_ids"]):
-            return self.model(**given).loss  # type: ignore[no-any-return, unused-ignore]
+            return self.model(**given, use_cache=False).loss  # type: ignore[no-any-return, unused-ignore]
 
     def given(
         self, picture: NDArray[np.uint8], mask: NDArray[Any] | None, question: str, answer: str | None = None

@@ -96,7 +96,7 @@ def look(
     if not soft:
         inside = _unpadded(kept, eyes, size)
         kept = (kept >= min(0.5, float(inside.max()))).astype(np.float32)
-    behind = np.float32(0)
+    behind = np.zeros_like(values)
     if background == "blur":
         smooth = cv2.blur(picture, (BLUR, BLUR), borderType=cv2.BORDER_REPLICATE)
         behind = _normalised(placed(smooth, eyes, fill)[0], eyes)
@@ -219,8 +219,7 @@ def eyes_of(config: Any, processor: Mapping[str, Any] | None = None) -> Eyes:
         known = "llava, llava_onevision, qwen2_5_vl, qwen3_vl, smolvlm"
         raise ValueError(f"a model of the family {config.model_type!r} is not supported; families: {known}")
     if told.get("image_mean") and told.get("image_std"):
-        mean, std = (tuple(map(float, told[key])) for key in ("image_mean", "image_std"))
-        eyes = replace(eyes, mean=mean, std=std)
+        eyes = replace(eyes, mean=tuple(map(float, told["image_mean"])), std=tuple(map(float, told["image_std"])))
     return eyes
 
 
@@ -228,12 +227,9 @@ def eyes_of(config: Any, processor: Mapping[str, Any] | None = None) -> Eyes:
 
 
 def _normalised(levels: Floats, eyes: Eyes) -> Floats:
-    channels = (1, 3, 1, 1)
-    if eyes.layout == "patches":
-        channels = (1, 3, 1)
-    shaped = levels.reshape(len(levels), 3, -1) if eyes.layout == "patches" else levels
-    mean, std = (np.array(value, np.float32).reshape(channels) for value in (eyes.mean, eyes.std))
-    return np.ascontiguousarray(((shaped / np.float32(255) - mean) / std).reshape(levels.shape))
+    flat = levels.reshape(len(levels), 3, -1)
+    mean, std = (np.array(value, np.float32).reshape(1, 3, 1) for value in (eyes.mean, eyes.std))
+    return np.ascontiguousarray(((flat / np.float32(255) - mean) / std).reshape(levels.shape))
 
 
 def _coverage(kept: Floats, eyes: Eyes) -> Floats:
@@ -262,7 +258,7 @@ def _resized(values: NDArray[Any], size: Size) -> Floats:
     for channel in range(values.shape[2]):
         plane = Image.fromarray(np.ascontiguousarray(values[..., channel], np.float32))
         planes.append(np.asarray(plane.resize(size[::-1], Image.Resampling.BICUBIC)))
-    return np.clip(np.stack(planes, axis=2), 0, 255)
+    return np.asarray(np.clip(np.stack(planes, axis=2), 0, 255), np.float32)
 
 
 def _canvas(values: NDArray[Any], size: Size, corner: Size, fill: tuple[float, ...]) -> Floats:

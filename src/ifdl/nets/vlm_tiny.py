@@ -79,6 +79,7 @@ def _tokens(family: str) -> Any:
     special = list(SPECIAL[family])
     if family == "smolvlm":
         special += [f"<row_{r}_col_{c}>" for r in range(1, 5) for c in range(1, 5)]
-    fast = transformers.PreTrainedTokenizerFast(tokenizer_object=tokenizer, eos_token=END.get(family, "<|im_end|>"))
-    fast.add_special_tokens({"additional_special_tokens": special})  # type: ignore[dict-item, unused-ignore]
+    make: Any = transformers.PreTrainedTokenizerFast
+    fast = make(tokenizer_object=tokenizer, eos_token=END.get(family, "<|im_end|>"))
+    fast.add_special_tokens({"additional_special_tokens": special})
     return fast

@@ -61,9 +61,11 @@ def run(order: Order, console: Console) -> Outcome:
     """Train. Raises ValueError with the cure for whatever cannot be done."""
     try:
         from ifdl import experts
-        from ifdl.train import loop
+        from ifdl.train import adapters, loop
     except ImportError as error:
         raise ValueError(f"{NEEDS} ({error})") from error
+    if adapters.is_plan(order.recipe):
+        return explainer(order, console)
     plan = plan_of(order)
     expert: Any = None
     if order.smoke:
@@ -72,6 +74,18 @@ def run(order: Order, console: Console) -> Outcome:
         except KeyError as error:
             raise ValueError(str(error.args[0])) from error
     return loop.train(plan, expert, order.resume, console)
+
+
+def explainer(order: Order, console: Console) -> Outcome:
+    """Train a recipe that names an explainer. Raises ValueError with the cure."""
+    from ifdl.train import adapters
+
+    plan = adapters.load(order.recipe, order.overrides)
+    plan = replace(plan, minutes=order.minutes or plan.minutes, out=order.out or plan.out)
+    loaded = None
+    if order.smoke:
+        plan, loaded = adapters.smoked(plan, (order.out or Path(tempfile.mkdtemp(prefix="ifdl-smoke-"))) / "smoke")
+    return adapters.train(plan, loaded, order.resume, console)
 
 
 def pack(recipe: str, overrides: tuple[str, ...], out: Path, max_mb: float) -> Packed:
