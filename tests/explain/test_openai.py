@@ -144,8 +144,8 @@ def test_an_invented_claim_never_gets_through(stage: Stage, case: tuple[Picture,
     )
     told = chat.tell(*case, at(stage))
     text = " ".join(s.text for s in told.explanation.sentences)
-    assert "Bob" not in text and "dog" not in text and "2019" not in text and told.dropped == 1
-    assert told.explanation.sentences[0].text == "Two dates differ." and told.said == 2
+    assert "Bob" not in text and "dog" not in text and "2019" not in text and told.dropped >= 1
+    assert told.said == 2 and told.text.count("Bob") == 1
 
 
 def bad(status: int, body: bytes) -> Any:

@@ -219,11 +219,16 @@ def eyes_of(config: Any, processor: Mapping[str, Any] | None = None) -> Eyes:
         known = "llava, llava_onevision, qwen2_5_vl, qwen3_vl, smolvlm"
         raise ValueError(f"a model of the family {config.model_type!r} is not supported; families: {known}")
     if told.get("image_mean") and told.get("image_std"):
-        eyes = replace(eyes, mean=tuple(map(float, told["image_mean"])), std=tuple(map(float, told["image_std"])))
+        eyes = replace(eyes, mean=_rgb(told["image_mean"]), std=_rgb(told["image_std"]))
     return eyes
 
 
 # ---------------------------------------------------------------- helpers
+
+
+def _rgb(values: Any) -> Rgb:
+    red, green, blue = (float(value) for value in values)
+    return red, green, blue
 
 
 def _normalised(levels: Floats, eyes: Eyes) -> Floats:
