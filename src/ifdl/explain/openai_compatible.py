@@ -121,9 +121,10 @@ def _sent(server: Server, path: str, body: dict[str, Any] | None = None) -> Any:
     data = None if body is None else json.dumps(body).encode()
     asked = urllib.request.Request(server.base + path, data, headers)
     where = f"{server.base}{path}"
+    until = time.monotonic() + server.timeout
     try:
         with _OPENER.open(asked, timeout=server.timeout) as reply:
-            raw = _read(reply, time.monotonic() + server.timeout)
+            raw = _read(reply, until)
     except urllib.error.HTTPError as error:
         with error:
             said = _said(error.read(2000))
