@@ -113,7 +113,7 @@ def mode_of(text: str) -> Mode:
         return Mode.UNABLE
     if words.NOT_RUN.search(text):
         return Mode.NOT_RUN
-    if words.SILENT.search(words.ASSERTING_NOT.sub("mismatch", text)):
+    if words.SILENT.search(words.ASSERTING_NOT.sub("mismatch", text)) or words.ALIKE.search(text):
         return Mode.SILENT
     return Mode.MEASURED if words.MEASURED.search(text) else Mode.FOUND
 

@@ -36,7 +36,6 @@ _NUMBER = r"(\d+(?:\.\d+)?)"
 UNIT = tuple((re.compile(pattern.format(n=_NUMBER)), clue, names) for pattern, clue, names in UNITS)
 RATIO = re.compile(rf"(?:likelihood )?ratio (?:\w+ ){{0,3}}{_NUMBER}")
 TESTS = re.compile(rf"\b({_WORDS}|\d+) (?:\w+ )?tests?\b")
-SAVES = re.compile(rf"\b(?:at least )?({_WORDS}|\d+)(?: times)?\b(?: saves)?")
 WIDE = re.compile(rf"{_NUMBER}[- ](?:pixels?|px) (wide|high|tall|across|in width|in height)")
 EARLIER = re.compile(r"\b(?:earlier|before|previous\w*|first|prior|formerly|initial\w*)\b")
 LATEST = re.compile(r"\b(?:last|latest|final\w*|current\w*|now|most recent\w*)\b")
@@ -80,7 +79,13 @@ def saves(clause: Clause, facts: Facts) -> Iterator[Claim]:
     if "structure" not in clause.cues or clause.mode != Mode.FOUND:
         return
     known = {f.numbers["saves_at_least"] for f in facts.of("structure") if "saves_at_least" in f.numbers}
-    said = re.search(rf"\b({_WORDS}|\d+)\b times|\b(once|twice|thrice)\b|\b({_WORDS}|\d+) (?:jpeg )?saves\b", clause.text)
+    if re.search(r"\bmore than once\b", clause.text):
+        fits = any(float(n) > 1 for n in known if isinstance(n, (int, float)))
+        yield Claim("number", "more than once", fits, "" if fits else "not so many saves were found")
+        return
+    said = re.search(
+        rf"\b({_WORDS}|\d+)\b times|\b(once|twice|thrice)\b|\b({_WORDS}|\d+) (?:jpeg )?saves\b", clause.text
+    )
     if said:
         word = next(w for w in said.groups() if w)
         value = words.NUMBERS.get(word, int(word) if word.isdigit() else 0)
@@ -118,6 +123,7 @@ def _rest(clause: Clause, facts: Facts, text: str) -> Iterator[Claim]:
     for part in re.split(r",| and ", text):
         for match in PLAIN.finditer(part):
             order = [w for w, p in (("last", LATEST), ("previous", EARLIER)) if p.search(part)]
+            values: list[object]
             if "ghosts" in clause.cues:
                 values = list(_numbers([f for f in subjects if f.clue == "ghosts"]))
             elif saved and ("quality" in text) and order:
@@ -131,7 +137,8 @@ def _rest(clause: Clause, facts: Facts, text: str) -> Iterator[Claim]:
 
 
 def _one(match: re.Match[str], clue: str, values: Iterable[object], text: str) -> Iterator[Claim]:
-    value = Value.read(match[1], text[: match.start(1)])
+    digits = next(n for n in match.groups() if n)
+    value = Value.read(digits, text[: match.start() + match[0].index(digits)])
     known = [float(v) for v in values if isinstance(v, (int, float)) and not isinstance(v, bool)]
     fits = any(value.fits(v) for v in known)
     yield Claim("number", match[0].strip(), fits, "" if fits else "no measured value is that number")

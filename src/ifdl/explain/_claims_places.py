@@ -30,8 +30,12 @@ EDGE = re.compile(
 NUMBER = r"(\d+(?:\.\d+)?)"
 _BETWEEN = r"\s*(?:-|to|and|,|\.\.)\s*"
 RANGES = re.compile(rf"\bx\s*[=:]?\s*{NUMBER}{_BETWEEN}{NUMBER}\D{{0,8}}\by\s*[=:]?\s*{NUMBER}{_BETWEEN}{NUMBER}")
-BOX = re.compile(rf"[\[(]?\s*{NUMBER}\s*,\s*{NUMBER}\s*[\])]?\s*(?:,|-|to|;)\s*[\[(]?\s*{NUMBER}\s*,\s*{NUMBER}\s*[\])]?")
-POINT = re.compile(rf"\(\s*{NUMBER}\s*,\s*{NUMBER}\s*\)|\bx\s*[=:]?\s*{NUMBER}\s*,?\s*(?:and )?y\s*[=:]?\s*{NUMBER}\b(?!\s*-)")
+BOX = re.compile(
+    rf"[\[(]?\s*{NUMBER}\s*,\s*{NUMBER}\s*[\])]?\s*(?:,|-|to|;)\s*[\[(]?\s*{NUMBER}\s*,\s*{NUMBER}\s*[\])]?"
+)
+POINT = re.compile(
+    rf"\(\s*{NUMBER}\s*,\s*{NUMBER}\s*\)|\bx\s*[=:]?\s*{NUMBER}\s*,?\s*(?:and )?y\s*[=:]?\s*{NUMBER}\b(?!\s*-)"
+)
 _RELATION = re.compile(r"\b(above|below|beneath|underneath|over|under)\b(?= the (?:first|second|other|original)| it\b)")
 
 

@@ -10,7 +10,7 @@ from ifdl.explain._claims_facts import COVERAGE, Claim, Clause, Facts, Mode
 from ifdl.explain._claims_numbers import COUNT, PERCENT
 from ifdl.explain._claims_places import EDGE, HALVES, PLACE
 from ifdl.explain._claims_text import words as split
-from ifdl.types import Finding, Innocent, Question, State, Word
+from ifdl.types import Answer, Finding, Innocent, Question, State, Word
 
 _AGAIN = re.compile(r"twice|again|\bre|second|double|earlier|before|previous|\btimes?\b|\w+ times|multiple")
 _ABOVE = re.compile(r"\b(?:above|exceed\w*|pass\w*|over)\b")
@@ -38,6 +38,9 @@ def test(clause: Clause, facts: Facts) -> Iterator[Claim]:
         rests = tuple(f.id for f in found if f.state == State.SUPPORTED or mode != Mode.FOUND)
         rests = rests or ((COVERAGE + clue,) if facts.ran(clue) is not None else ())
         yield Claim("cue", clue, holds, "" if holds else f"{clue} does not say that it {mode}", rests if holds else ())
+    for match in words.MIRRORED.finditer(clause.text):
+        held = [f.id for f in clause.subjects if f.numbers.get("mirrored") is (clause.mode != Mode.SILENT)]
+        yield Claim("cue", match[0], bool(held), "" if held else "no test found that", tuple(held))
     if clause.mode not in (Mode.NOT_RUN, Mode.UNABLE):
         for match in words.UNCHECKED.finditer(words.UNCHECKED_BUT.sub(" ", EDGE.sub(" ", clause.text))):
             yield Claim("cue", match[0], False, "no test measures that")
@@ -65,7 +68,9 @@ def edit(clause: Clause, facts: Facts) -> Iterator[Claim]:
             return
     else:
         holds = answer.state == State.SUPPORTED
-    yield Claim("edit", match[0], holds, "" if holds else f"the answer on local edits is {answer.state}", answer.findings)
+    yield Claim(
+        "edit", match[0], holds, "" if holds else f"the answer on local edits is {answer.state}", answer.findings
+    )
     if mode == Mode.FOUND and (match := words.FROM_OUTSIDE.search(text)):
         foreign = [
             f for clue in ("jpeg_grid", "ghosts") for f in facts.of(clue)
@@ -122,7 +127,7 @@ def thing(clause: Clause, facts: Facts) -> Iterator[Claim]:
     allowed = {_stem(w) for w in split(f"{own} {titles}".lower())}
     named = {w: r.id for r in facts.verdict.regions if r.name for w in split(r.name.lower())}
     for word in split(_bare(clause.text)):
-        if len(word) < 3 or word in words.NEUTRAL or word in words.NUMBERS or word.endswith("ly"):
+        if len(word) < 3 or word in words.NEUTRAL or word in words.NUMBERS or _adverb(word):
             continue
         if word in named:
             yield Claim("object", word, True, regions=(named[word],))
@@ -137,7 +142,7 @@ def _silent(clue: str, found: tuple[Finding, ...]) -> bool:
     return State.NO_TRACE_FOUND in states and State.SUPPORTED not in states
 
 
-def _asked(text: str, facts: Facts) -> list[object]:
+def _asked(text: str, facts: Facts) -> list[Answer]:
     """The answers that a clause may speak of, by the words of its question."""
     asked = {
         Question.HISTORY: r"handled|histor\w+|sav\w+|process\w*|file",
@@ -156,12 +161,24 @@ def _any(facts: Facts) -> tuple[str, ...]:
 def _bare(text: str) -> str:
     """The clause without every phrase that another kind of claim reads."""
     readers = [HALVES, PLACE, PERCENT, COUNT, *words.CUE.values(), words.UNCHECKED, words.PUT_IN, words.EDIT]
-    readers += [words.FORBIDDEN, words.CAUSE, words.HEDGE, words.INNOCENT, words.EVIDENTIAL, words.SILENT, words.NOT_RUN]
+    readers += [
+        words.FORBIDDEN,
+        words.CAUSE,
+        words.HEDGE,
+        words.INNOCENT,
+        words.EVIDENTIAL,
+        words.SILENT,
+        words.NOT_RUN,
+    ]
     readers += [words.UNDECIDED, words.UNABLE]
     readers += [pattern for _, pattern in words.STRONG] + [pattern for pattern, _, _ in words.SIZE]
     for reader in readers:
         text = reader.sub(" . ", text)
     return text
+
+
+def _adverb(word: str) -> bool:
+    return word.endswith("ly") and word not in words.NO_ADVERBS
 
 
 def _known(word: str) -> bool:

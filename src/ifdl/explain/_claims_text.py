@@ -7,12 +7,15 @@ from dataclasses import dataclass
 
 _HEADING = re.compile(
     r"^(type|areas?|where|location|tampered[ _-]contents?|visual[ _-]inconsistenc(?:y|ies)|summary|findings?|"
-    r"conclusion|evidence|limits?|note)\s*[:=]\s*",
+    r"conclusion|evidence|limits?|note)\s*(?:[:=]\s*|$)",
     re.I,
 )
 _MARKS = re.compile(r"[*_`#>\"“”|{}]+|^\s*(?:[-•+–]|\d{1,2}[.)])\s+", re.M)
 _ENDS = re.compile(r"(?<=[.!?])\s+(?=[\"'(A-Z0-9])|\n+")
-_CLAUSES = re.compile(r";\s+|,\s+(?=(?:and|but|while|whereas|though|although|which|so|yet)\b)|\s+(?=but\b|whereas\b)")
+_CLAUSES = re.compile(
+    r";\s+|,\s+(?=(?:and|but|while|whereas|though|although|which|so|yet)\b)|"
+    r"\s+(?=but\b|whereas\b|without (?!a |any )\w)"
+)
 
 
 @dataclass(frozen=True)

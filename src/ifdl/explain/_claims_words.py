@@ -16,7 +16,7 @@ CUES: tuple[tuple[str, str], ...] = (
     ("jpeg_grid", r"(?:jpeg |compression )?(?:block )?grids?|(?:jpeg |compression )?blocks?|misalign\w*|line[sd]? up"),
     ("copymove", r"cop(?:y|ies|ied|ying)(?:[- ]mov(?:e|ed))?|clon\w+|duplicat\w+|repeat\w*|repetit\w+|twin|"
      r"(?:found|appears?|occurs?|shows?|seen|stands?) (?:\w+ )?(?:twice|a second time|again)|identical|"
-     r"same (?:fine )?detail|fine detail|matching points|points? match\w*|matched points|mirrored"),
+     r"same (?:fine )?detail|fine detail|matching points|points? match\w*|matched points"),
     ("resampling", r"resampl\w*|interpolat\w*|resiz\w*|rescal\w*|scaled|stretch\w*|enlarg\w*|shr[aiu]nk\w*|rotat\w*"),
     ("cfa", r"demosaic\w*|cfa|bayer"),
     ("noise", r"nois\w+|grain\w*"),
@@ -44,10 +44,17 @@ UNCHECKED = re.compile(
 )
 UNCHECKED_BUT = re.compile(r"\b(?:of like|of similar|of the same) (?:texture|contrast)\b")
 
+# "Nothing was found", said without a no.
+_ALIKE = (
+    r"\b(?:consistent|uniform\w*|homogen\w*|coheren\w*|unremarkable|"
+    r"regular|unique|evenly|the same throughout)\b(?! with)"
+)
+ALIKE = re.compile(_ALIKE)
+
 # A local change, in general and as something put in from elsewhere.
 EDIT = re.compile(
     r"\b(?:edit\w*|alter\w*|chang\w+|tamper\w*|manipulat\w*|modif\w+|(?:another|different|other|foreign) origin|"
-    r"suspicious|suspect\w*|anomal\w*|inconsisten\w*|stands? out|marked|flagged|anything|nothing)\b"
+    r"suspicious|suspect\w*|anomal\w*|inconsisten\w*|stands? out|marked|flagged|anything|nothing)\b|" + _ALIKE
 )
 PUT_IN = re.compile(
     r"\b(?:past(?:e|ed|ing)|splic\w+|insert\w*|composit\w*|added|put in(?:to)?|brought in|transplant\w*|"
@@ -77,7 +84,9 @@ EVIDENTIAL = re.compile(
     r"measure\w*|tests?|report\w*)\b"
 )
 # Limits that are always true to say: the first excuse what follows them, the second the whole clause.
-_NEGATOR = r"(?:\bnot|n't|\bnothing|\bcannot|\bnor|\bneither|\bno test)\b(?! only)(?:(?!\b(?:not|nothing|cannot)\b).){0,30}"
+_NEGATOR = (
+    r"(?:\bnot|n't|\bnothing|\bcannot|\bnor|\bneither|\bno test)\b(?! only)(?:(?!\b(?:not|nothing|cannot)\b).){0,30}"
+)
 CAVEAT_AFTER = re.compile(_NEGATOR + r"\b(?:mean|prove|show that|say|imply|establish|make|mislead)s?\b")
 CAVEAT_ALL = re.compile(
     _NEGATOR + r"\b(?:told|known|settled?|decided?)\b|\b(?:can|may) leave no trace|leaves no trace|"
@@ -85,7 +94,8 @@ CAVEAT_ALL = re.compile(
 )
 HEDGE = re.compile(r"\b(?:may|might|could|can|possibl[ey]|perhaps|suggests?|would|appears?|seems?|as if)\b")
 INNOCENT = re.compile(
-    r"\b(?:harmless|innocent|benign|innocuous|legitimate|ordinary|come from|comes from|came from|explain\w*|due to|"
+    r"\b(?:harmless|innocent|benign|innocuous|legitimate|ordinary|c[oa]mes? from(?! elsewhere| another)|"
+    r"explain\w*|due to|"
     r"caused? by|result of|because|owing to|to check|check for|to rule out)\b"
 )
 
@@ -98,14 +108,17 @@ STRENGTH: tuple[tuple[int, str], ...] = (
      r"surely|sure|must have|without question|undisputed|irrefutabl\w*|demonstrat\w*|indeed|truly"),
     (4, r"very strong\w*|overwhelming\w*|extremely|very likely|highly|almost sure"),
     (2, r"moderately strong"),
-    (3, r"strong(?:ly)?|high (?:confidence|certainty|likelihood|probability)|compelling\w*|convincing\w*|robust\w*|powerful|substantial\w*|reliabl[ey]|solid"),
-    (1, r"moderate\w*|likely|unlikely|probabl[ey]|presumabl[ey]|probabilit\w*|considerable|good evidence|significant\w*|"
+    (3, r"strong(?:ly)?|high (?:confidence|certainty|likelihood|probability)|compelling\w*|convincing\w*|"
+     r"robust\w*|powerful|substantial\w*|reliabl[ey]|solid"),
+    (1, r"moderate\w*|likely|unlikely|probabl[ey]|presumabl[ey]|probabilit\w*|considerable|good evidence|"
+     r"significant\w*|"
      r"chances?|odds|confiden\w*|plausibl\w*|much support"),
 )  # fmt: skip
 STRONG = tuple((rank, re.compile(rf"(?<!\w)(?:{pattern})(?!\w)")) for rank, pattern in STRENGTH)
 # Never said of a picture, whatever was found.
 FORBIDDEN = re.compile(
-    r"\b(?:authentic\w*|genuine\w*|real|really|fak(?:e|ed|es|ery)|forge(?:d|ry|ries|r|rs)|doctor(?:ed|ing)|deep ?fakes?|"
+    r"\b(?:authentic\w*|genuine\w*|real|really|fak(?:e|ed|es|ery)|forge(?:d|ry|ries|r|rs)|doctor(?:ed|ing)|"
+    r"deep ?fakes?|"
     r"hoax|fraud\w*|pristine|untouched|unedited|unaltered|unmodified|unmanipulated|untampered|unchanged|intact|clean|"
     r"trust\w*|honest|truth|true|a lie|lying|photoshopped|originals?|misleading|misleads?|safe|legit\w*)\b"
 )
@@ -116,17 +129,23 @@ CAUSE = re.compile(
     r"instagram|facebook|twitter|software|app|program\w*|tool|tools|brush|stamp|beauty|someone|somebody|people|person|"
     r"editor|author|artist|attacker|criminal|propagand\w*|photographer|camera|phone|scanner|canon|nikon|sony|iphone|"
     r"samsung|mislead|deceiv\w*|decept\w*|hid(?:e|es|den|ing)|conceal\w*|cover(?: up|s up|ed up)|on purpose|purpose\w*|"
-    r"intent\w*|deliberate\w*|malicious\w*|in order to|so that|motive|because|due to|caused? by|result of|owing to|(?:comes?|came|stems?) from)\b"
+    r"intent\w*|deliberate\w*|malicious\w*|in order to|so that|motive|because|due to|caused? by|result of|"
+    r"owing to|(?:comes?|came|stems?) from(?! elsewhere| another))\b"
 )
 
+_NO_PLACE = "".join(f"(?<!{word} )" for word in ("left", "right", "upper", "lower", "top", "bottom"))
 # How much of the picture: (least, most) of its area.
 SIZES: tuple[tuple[str, float, float], ...] = (
     (r"tiny|minute|minuscule|negligible", 0.0, 0.01),
     (r"small|little|compact|limited part", 0.0, 0.15),
     (r"large|big|huge|sizeable|extensive", 0.2, 1.0),
     (r"most of|mostly|majority|bulk|nearly all|much of", 0.5, 1.0),
-    (r"(?<!left )(?<!right )(?<!upper )(?<!lower )(?<!top )(?<!bottom )half", 0.4, 0.6),
-    (r"thirds?(?! time)", 0.28, 0.39),
+    (rf"{_NO_PLACE}half", 0.4, 0.6),
+    (
+        rf"{_NO_PLACE}(?<!middle )(?<!centre )thirds?(?! time)",
+        0.28,
+        0.39,
+    ),
     (r"quarters?", 0.2, 0.3),
     (r"fifth", 0.17, 0.23),
     (r"tenth", 0.08, 0.12),
@@ -139,7 +158,114 @@ NUMBERS = {
     )
 } | {"once": 1, "twice": 2, "thrice": 3, "double": 2, "triple": 3, "single": 1, "both": 2}  # fmt: skip
 
-# Words that carry no claim of their own.
-NEUTRAL = frozenset(
-    ["a", "about", "above", "absence", "absent", "according", "accounts", "across", "adjacent", "after", "again", "against", "agree", "agrees", "all", "allow", "allows", "almost", "alone", "along", "also", "although", "always", "amount", "amounts", "an", "analysed", "analysis", "analyzed", "and", "angle", "another", "answer", "answered", "answers", "any", "anything", "anywhere", "apart", "appear", "appearing", "appears", "approx", "approximately", "are", "area", "area's", "areas", "aren't", "around", "as", "ask", "asked", "at", "away", "axis", "back", "based", "be", "bearing", "bears", "been", "before", "being", "below", "beside", "best", "better", "between", "bit", "both", "bounding", "box", "but", "by", "calibrated", "calibration", "came", "can", "can't", "cannot", "careful", "carefully", "carried", "carries", "carry", "carrying", "case", "cause", "causes", "caution", "cautious", "caveat", "change", "changed", "check", "checked", "checking", "checks", "circa", "come", "comes", "compact", "compared", "comparison", "conclusion", "confined", "consider", "consist", "consistent", "contain", "containing", "contains", "content", "continue", "continues", "contradict", "contradiction", "contradicts", "coordinates", "corner", "corners", "could", "couldn't", "counted", "counts", "course", "cover", "coverage", "covered", "covers", "current", "data", "degree", "degrees", "depart", "departing", "departs", "describe", "detail", "details", "detect", "detected", "detector", "detects", "didn't", "differ", "difference", "differences", "different", "direction", "disagree", "disagrees", "distance", "do", "does", "doesn't", "doing", "don't", "done", "down", "during", "e.g", "each", "earlier", "either", "else", "elsewhere", "enough", "entire", "estimate", "estimated", "estimates", "even", "every", "evidence", "exact", "exactly", "examination", "examined", "example", "exceeds", "except", "expect", "expected", "experimental", "explain", "explained", "explains", "explanation", "explanations", "extends", "fact", "fail", "failed", "fails", "falls", "far", "few", "fewer", "file", "file's", "files", "fill", "fills", "final", "find", "finding", "findings", "finds", "fine", "first", "fit", "fits", "follow", "following", "for", "form", "found", "frame", "from", "full", "further", "gave", "gets", "give", "given", "gives", "goes", "got", "great", "had", "half", "hand", "handled", "handling", "harmless", "has", "hasn't", "have", "haven't", "having", "held", "here", "high", "higher", "hint", "hints", "histories", "history", "hold", "holds", "how", "however", "i.e", "identified", "identifies", "identify", "if", "image", "images", "in", "indicate", "indicated", "indicates", "indication", "innocent", "innocently", "inset", "inside", "instead", "interpret", "interpreted", "into", "is", "isn't", "it", "its", "itself", "jpeg", "just", "keep", "kept", "kind", "know", "known", "lack", "lacking", "lacks", "largest", "last", "later", "latest", "layer", "least", "leave", "leaves", "left", "less", "level", "levels", "lie", "lies", "like", "likelihood", "limit", "limitation", "limitations", "limits", "line", "local", "localised", "localized", "locally", "located", "location", "locations", "long", "look", "looked", "looking", "looks", "low", "lower", "made", "main", "make", "makes", "making", "manner", "many", "mark", "marked", "marks", "match", "matched", "matches", "matching", "matter", "mean", "means", "measure", "measured", "measurement", "measurements", "measures", "middle", "might", "missing", "more", "moreover", "most", "move", "much", "must", "name", "named", "namely", "names", "near", "nearby", "nearly", "necessarily", "need", "needed", "needs", "neither", "never", "next", "no", "none", "nor", "normal", "not", "note", "noted", "nothing", "noticed", "now", "number", "numbers", "observation", "observe", "observed", "occupied", "occupies", "occupy", "of", "off", "on", "once", "one", "ones", "only", "open", "or", "order", "ordinary", "origin", "other", "otherwise", "out", "outcome", "outside", "over", "overall", "own", "pair", "pairs", "part", "partial", "partially", "partly", "parts", "passed", "passes", "past", "patch", "patches", "pattern", "patterns", "per", "percent", "percentage", "photo", "photograph", "photographs", "photos", "picture", "picture's", "pictures", "piece", "pieces", "pixel", "pixels", "pixelwise", "place", "placed", "places", "point", "points", "portion", "position", "possible", "presence", "present", "previous", "previously", "prior", "probability", "process", "processed", "processing", "produced", "px", "quality", "question", "questions", "quite", "rather", "ratio", "read", "reason", "recorded", "region", "regions", "relative", "remain", "remaining", "remains", "report", "reported", "reports", "respect", "respectively", "rest", "result", "results", "reveal", "revealed", "reveals", "roughly", "run", "runs", "said", "same", "save", "saved", "saves", "say", "saying", "says", "scale", "score", "scored", "scores", "search", "second", "section", "sections", "see", "seem", "seems", "seen", "set", "several", "shape", "share", "shared", "shift", "shifted", "should", "show", "showing", "shown", "shows", "side", "signs", "silent", "similar", "since", "single", "sit", "sits", "size", "so", "some", "somewhere", "spot", "spots", "stand", "standing", "stands", "state", "stated", "statement", "statements", "states", "stay", "stays", "step", "still", "strength", "strict", "study", "such", "suggest", "suggested", "suggests", "summary", "support", "supported", "supports", "surrounding", "surroundings", "take", "taken", "takes", "tampered", "tell", "tells", "test", "tested", "tests", "than", "that", "the", "their", "them", "then", "there", "therefore", "these", "they", "thing", "things", "this", "those", "though", "threshold", "through", "thus", "time", "times", "to", "together", "too", "top", "total", "toward", "towards", "trace", "traces", "turned", "type", "types", "under", "unit", "unknown", "unless", "unlike", "unsettled", "until", "up", "upon", "usual", "usually", "value", "values", "verdict", "very", "view", "visible", "visual", "visually", "was", "wasn't", "way", "we", "well", "were", "weren't", "what", "when", "where", "wherever", "whether", "which", "while", "who", "whole", "whose", "wide", "width", "will", "with", "within", "without", "word", "words", "work", "worth", "would", "wrong", "x", "y", "yet", "yields", "zone", "zones"]
+# Things whose names look like adverbs.
+NO_ADVERBS = frozenset(
+    ("family", "butterfly", "fly", "lily", "belly", "assembly", "jelly", "bully", "doily", "holly", "trolley")
 )
+MIRRORED = re.compile(r"\b(?:mirror\w*|flip\w*)\b")
+
+# Words that carry no claim of their own: function words, and those in which findings are reported.
+_NEUTRAL = """
+ability able about above absence absent absolute accept accepted accompanied according accordingly account accounts
+achieve across act actual additional address adds adjacent affect affected aforementioned after afterwards again
+against agree agrees aim align aligned aligns alike all allow allowed allowing allows almost alone along already also
+alternative although altogether always am among amongst amount amounts ample an analyse analysed analyses analysis
+analyzed and angle another answer answered answers any anyhow anyone anything anyway anywhere apart apparent appear
+appearing appears applied applies apply appropriate approx approximate approximately are area area's areas aren't
+arise arises around arrive arrived as aside ask asked aspect assess assessed assessment assigned associated assume
+assumed at attached attention attribute attributed automatic available average averaged aware away axis back barely
+based basic basis be bearing bears became because become becomes becoming been before beforehand begin begins behave
+behaves behind being believe belong belongs below beside besides best better between beyond bit both bottom bound
+bounding box brief bring brings broad build built but by calculated calibrated calibration call called came can can't
+cannot cant care careful carefully carried carries carry carrying case category cause causes caution cautious caveat
+cell cells centered central centre centred change changed characteristic characteristics check checked checking checks
+choose chosen circa circumstances cite cited claim claims classified close closely closer cluster co coherent coincide
+coincides collected collectively combination combine combined come comes comment common commonly compact comparable
+compare compared compares comparison complete compress compressed compression comprise comprises compute computed con
+concentrated concern concerned concerning concerns conclude concluded concludes conclusion condition conditions
+conduct conducted confine confined connected consequently consider consideration considered considering consist
+consistent constitute constitutes construct contain containing contains content continue continues contradict
+contradiction contradicts contrary contrasts contribute conventional converge convey coordinates core corner corners
+correct correctly corresponding corresponds corroborate could couldn't couldnt counted counterpart counterparts counts
+couple course cover coverage covered covering covers created current data de deal decided decision default define
+defined degree degrees depart departing departs depend depending depends derived describe described describes
+description despite detail details detect detectable detected detection detector detects determine determined deviate
+deviates deviating deviation didn't differ difference differences different differently differing direction disagree
+disagrees disclose discovered discrepancies discrepancy displaced displacement distance distinct distinguish
+distinguishable distributed disturbance disturbed diverge divergent diverges divide division do does doesn't doing
+don't done down draw drawn draws drew due during e.g each earlier easily easy effect effects eg eight either element
+elements eleven else elsewhere embedded emerge emits emphasis empty encoded encoding encounter end ended ends enough
+ensure entail entire entirely equal equals essentially establish estimate estimated estimates etc evaluate evaluated
+evaluation even event ever every everyone everything everywhere evidence exact exactly examination examine examined
+examines examining example exceed exceeded exceeds except exclude excluded exclusively exhibit exhibited exhibits
+exist existing exists expect expectation expected experimental explain explained explains explanation explanations
+explicitly extends extent extra extract extracted fact factor fail failed fails fairly falls familiar far feature
+features few fewer fifteen fifty file file's files fill fills final finalised find finding findings finds fine first
+fit fits fitting five flag flagging flags focused follow followed following for force forensic form formal formed
+former formerly forms forth forty found four fraction frame freely from front full fully further gap gave general
+generally get gets give given gives go goes got grade graded great group grouped guide had half hand handled handling
+happen happened happens hardly harmless has hasn't hasnt have haven't having he held helpful hence her here hereafter
+hereby herein hereupon hers herself high higher highest him himself hint hints his histories history hold holds how
+however hundred hypothesis idea identical identification identified identifies identify identity ie if illustrate
+image images immediate impact implied implies imply important impossible in inc inclined include included includes
+including incompatible indeed independent indicate indicated indicates indication indicative indicator indicators
+indistinguishable individual inference influence inform information initial innocent innocently input inset inside
+insight inspect inspected inspection instance instead insufficient intended interest interesting internal interpret
+interpretation interpreted interval intervals into introduce introduced involve involved involves irregular
+irregularities irregularity irregularly is isn't isolated issue issues it it's item items its itself join jointly jpeg
+judge judged judgement judgment just justified justify keep kept kind know known labeled labelled lack lacking lacks
+largely largest last later latest latter latterly lay layer layered lays lead leading leads learned least leave leaves
+left leftover less let lets level levels lie lies like likelihood likewise limit limitation limitations limits line
+link linked list listed local localised localized locally located location locations long longer look looked looking
+looks low lower lowest ltd made main mainly maintain major make makes making manner manual many map mapped maps
+marginal mark marked marks mask masked masks match matched matches matching matter maximum may me mean means meanwhile
+measure measured measurement measurements measures mention mentioned mentions merely merge method methods metric
+middle might mild mildly mine minimum minor mismatch mismatched missing mixed model models moderate modest modestly
+monitor more moreover most mostly move moved moving much multiple must mutual my myself name named namely names narrow
+nature near nearby nearest nearly necessarily necessary need needed needs negative negatives neighboring neighbourhood
+neighbouring neither never nevertheless next nine no nobody non none nonetheless noone nor normal not notable notably
+note noted noteworthy nothing notice noticeable noticed now nowhere number numbers observation observe observed obtain
+obtained occupied occupies occupy occur occurred occurs oddity of off offer offers offset often omitted on once one
+ones only onto open operation opinion opposed option or order ordinary origin originate originates originating origins
+other others otherwise ought our ours ourselves out outcome outlier outlined outlying outperform outside over overall
+overlap overlapping overlaps own pair pairs parameter part partial partially particular particularly partly parts pass
+passed passes passing past patch patches pattern patterns per percent percentage perform performed performs perhaps
+period periodic permit permits phase phenomenon photo photograph photographs photos picture picture's pictures piece
+pieces pinpointed pixel pixels pixelwise place placed places plain please plus point pointed pointing points portion
+portions position positioned positions positive positives possible post potential potentially pre precede preceding
+precise precisely precision predicted prediction preliminary presence present presents prevent previous previously
+primary principle prior probability problem proceed process processed processing produced proper properties property
+proportionate propose proposed proposition provide provided provides providing pure put px quadrant quadrants quality
+quantisation quantization question questions quite raise raised raises ran random range rather ratio raw re reach
+reached reaches read reads reason reasonable receive received recent recognise recognised recognized recompression
+recorded refer referred refers regard regarded regarding regards region regions regular related relates relation
+relative relevant reliability relied relies rely relying remain remaining remains remark render repeatable report
+reported reports represent represented represents request require requires resemble resembles residual residue respect
+respective respectively respond responded response rest rested result resulted resulting results retain returned
+returns reveal revealed reveals review role rotation rough roughly routine rule rules run running runs said same
+sample satisfied save saved saves saving say saying says scale scaled scaling score scored scores search second
+section sections see seem seemed seeming seems seen separate separately series serve serves set sets setting settings
+several shall shape share shared she shift shifted shifting should show showing shown shows side signal signals
+significant signs silent similar similarities similarity simple simply since sincere single sit sits situated
+situation six sixty size slice slight slightly so solely some somehow someone something sometime sometimes somewhere
+sort special specific specifically specified split spot spots spread square stable stage stand standalone standard
+standing stands start starts state stated statement statements states statistic statistical statistics status stay
+stays step steps still strength strict strictly structural structure study sub subject subset substantial subtle such
+sufficient suggest suggested suggestive suggests suited sum summarise summary support supported supporting supports
+suppose supposed sure surrounding surroundings symmetric system systematic systems take taken takes tampered task
+technical technique techniques tell tells ten tend tends tentative tentatively term terms test tested testing tests
+than that that's the their them themselves then thence there there's thereafter thereby therefore therein thereupon
+these they thing things third this thorough thoroughly those though thought three threefold threshold through
+throughout thru thus tied tilt time times title to together told tolerance too top topic total touches toward towards
+trace traces transform transition translate translated translation treat treated tried trigger triggered triggers try
+turned twelve twenty two twofold type types typical typically ultimately un unaffected uncertain uncertainty under
+undergo undergone underlying underneath understand unequal uneven unexpected uniform unique unit units unknown unless
+unlike unlikely unrelated unsettled untested until unusual unusually up upon upward us use used useful uses using
+usual usually utilise valid validated validity value values variation varies vary verdict verifiable verified verify
+version versus very via vicinity view visible visual visually warrant warrants was wasn't way we weigh weighed weight
+well went were weren't what whatever when whence whenever where whereafter whereas whereby wherein whereupon wherever
+whether which while whither who whoever whole whom whose why wide widely width will willing wish with within without
+word words work workflow worse worst worth worthwhile would would've write written wrong yet yield yielded yields you
+your yours yourself yourselves zone zones
+"""
+NEUTRAL = frozenset(_NEUTRAL.split())

@@ -26,6 +26,8 @@ KINDS = (
     said.test, said.edit, said.certainty, said.cause, said.thing, places.position, places.boxes, places.size,
     numbers.share, numbers.count, numbers.saves, numbers.number,
 )  # fmt: skip
+# Of a harmless cause only what can be measured is read; all other words of it are its own.
+MEASURES = (places.position, places.boxes, numbers.share, numbers.number)
 MARK = "[unsupported] "
 
 
@@ -90,10 +92,7 @@ def _claims(line: Line, before: tuple[Finding, ...], facts: Facts) -> tuple[list
             rests = tuple(f.id for f in facts.verdict.findings if reason in f.innocent) if reason else ()
             why = "" if reason else "no finding names that harmless cause"
             claims.append(Claim("cause", text, reason is not None, why, rests))
-            kinds = (places.position, places.boxes, numbers.share, numbers.number) if reason else ()
-        else:
-            kinds = KINDS
-        for kind in kinds:
+        for kind in MEASURES if harmless else KINDS:
             claims += kind(clause, facts)
     return claims, about or clause.subjects
 
