@@ -195,7 +195,9 @@ class Decoder(nn.Module):
 
     def forward(self, grid: Tensor, frames: int) -> Tensor:
         """Logits (B·T)×1×rows×columns of features (B·T)×C×rows×columns."""
-        features = self.features(grid)
+        # Published norms leave features of any scale; maps are to begin near their bias.
+        even = F.layer_norm(grid.permute(0, 2, 3, 1), grid.shape[1:2]).permute(0, 3, 1, 2)
+        features = self.features(even)
         cells = features.flatten(2).transpose(1, 2)
         x = self.queries.expand(len(grid), -1, -1)
         token, time = torch.meshgrid(
