@@ -1,7 +1,7 @@
 """One idea at a time: the same short run of `recipes/small.yaml` with one thing changed, over seeds.
 
     python benchmarks/ablation.py run OUT [--arms base no_noise ...] [--seeds 0 1 2] [--samples 6000] [--threads 1]
-    python benchmarks/ablation.py report OUT        write results/ablation.json
+    python benchmarks/ablation.py report OUT        write results/ablation.json and the tables of docs/study.md
 
 Every arm trains on as many samples. Its last weights (averaged) are judged on the forged calibration pictures of the
 unchanged recipe, and against a control: the same answers with the masks of other pictures. An arm that is better by
@@ -118,11 +118,30 @@ def table(told: dict[str, Any]) -> str:
     order = sorted(told["arms"].items(), key=lambda item: (item[0] != "base", -item[1]["iou"]["mean"]))
     for name, about in order:
         iou = about["iou"]
+        spread = f" ({iou['spread']:.3f})" if iou["runs"] > 1 else ""
         lines.append(
-            f"| `{name}` | {about['words']} | {iou['runs']} | {iou['mean']:.3f} ({iou['spread']:.3f}) "
+            f"| `{name}` | {about['words']} | {iou['runs']} | {iou['mean']:.3f}{spread} "
             f"| {about['shuffled_iou']:.3f} | {about['auc']['mean']:.3f} | {about['picture_auc']['mean']:.3f} |"
         )
     return "\n".join(lines) + "\n"
+
+
+def curve() -> str:
+    """Validation of the shipped expert's last run against pictures seen, in Markdown."""
+    rows = json.loads((ROOT / "results" / "ifdl_small.json").read_text(encoding="utf-8"))["curve"]
+    lines = ["| pictures seen | IoU | pixel AUC | picture AUC |", "|---|---|---|---|"]
+    lines += [
+        f"| {row['samples']:,} | {row['iou']:.3f} | {row['auc']:.3f} | {row['picture_auc']:.3f} |" for row in rows
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def updated(text: str, told: dict[str, Any]) -> str:
+    """docs/study.md with its tables made anew."""
+    for name, made in (("ablation", table(told)), ("curve", curve())):
+        before, rest = text.split(f"<!-- {name}:begin -->", 1)
+        text = f"{before}<!-- {name}:begin -->\n{made}<!-- {name}:end -->{rest.split(f'<!-- {name}:end -->', 1)[1]}"
+    return text
 
 
 def main() -> None:
@@ -141,6 +160,8 @@ def main() -> None:
         return
     told = report(options.out)
     (ROOT / "results" / "ablation.json").write_text(json.dumps(told, indent=1) + "\n", encoding="utf-8")
+    study = ROOT / "docs" / "study.md"
+    study.write_text(updated(study.read_text(encoding="utf-8"), told), encoding="utf-8")
     print(table(told))
 
 
