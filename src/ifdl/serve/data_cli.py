@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import typer
 
+from ifdl.serve import annotate_cli
+
 if TYPE_CHECKING:
     from rich.console import Console
 
@@ -22,6 +24,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
+app.command("annotate-pairs", epilog=annotate_cli.EPILOG)(annotate_cli.annotate_pairs)
 FOUND, BAD_CALL = 1, 2
 SHOWN = 5  # problems of one kind, in words; JSON has them all
 

@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ifdl.signal.jpeg import luma
-from ifdl.signal.points import Matrix, apply, inverse, normal_equations, ransac, resize_matrix, scale_of
+from ifdl.signal.points import Matrix, Points, apply, inverse, normal_equations, ransac, resize_matrix, scale_of
 
 Floats = NDArray[np.float32]
 Size = tuple[int, ...]
@@ -186,6 +186,13 @@ def _by_shift(before: Floats, after: Floats) -> tuple[Matrix, int] | None:
 
 def _by_keypoints(before: Floats, after: Floats) -> tuple[Matrix, int] | None:
     """A homography from SIFT keypoints, found as a similarity by RANSAC and then loosened."""
+    source, target = keypoints(before, after)
+    found = ransac(source, target, tolerance=0.01 * max(after.shape))
+    return None if found is None else (found, 8)
+
+
+def keypoints(before: Floats, after: Floats) -> tuple[Points, Points]:
+    """Matched SIFT keypoints of two planes of brightness, N×2 points each; some are wrong, and there may be none."""
     sift = cv2.SIFT.create(nfeatures=KEYPOINTS)
     places, words = [], []
     for plane in (before, after):
@@ -193,7 +200,7 @@ def _by_keypoints(before: Floats, after: Floats) -> tuple[Matrix, int] | None:
         small = _reduced(plane, factor)
         points, descriptors = sift.detectAndCompute(np.clip(np.rint(small), 0, 255).astype(np.uint8), None)
         if descriptors is None or len(points) < 8:
-            return None
+            return np.zeros((0, 2)), np.zeros((0, 2))
         ratio = np.array([plane.shape[1] / small.shape[1], plane.shape[0] / small.shape[0]])
         places.append((np.array([p.pt for p in points]) + 0.5) * ratio - 0.5)
         words.append(descriptors / np.maximum(np.linalg.norm(descriptors, axis=1, keepdims=True), 1e-6))
@@ -205,9 +212,7 @@ def _by_keypoints(before: Floats, after: Floats) -> tuple[Matrix, int] | None:
     near[np.arange(len(first)), first] = best
     # Lowe's ratio test on distances (2 - 2·cosine), and each the other's best.
     kept = (2 - 2 * best < 0.8**2 * (2 - 2 * second)) & (near.argmax(axis=0)[first] == np.arange(len(first)))
-    source, target = places[0][kept], places[1][first[kept]]
-    found = ransac(source, target, tolerance=0.01 * max(after.shape))
-    return None if found is None else (found, 8)
+    return places[0][kept], places[1][first[kept]]
 
 
 # ---------------------------------------------------------------- refinement
