@@ -138,7 +138,7 @@ def build(
         if parser is not None:
             from transformers import SegformerForSemanticSegmentation as Segformer
 
-            seen = nets.Parser(Segformer.from_pretrained(parser, revision=revision, use_safetensors=True))
+            seen = nets.Parser(Segformer.from_pretrained(parser, revision=revision or "main", use_safetensors=True))
         if size == "small":
             return nets.FakeLocator(nets.Small(ENCODER), DECODER, seen)
         # Saved weights bring the backbone along; only a fresh start needs the hub.

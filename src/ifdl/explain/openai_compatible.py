@@ -105,6 +105,16 @@ def loopback(host: str) -> bool:
 # ---------------------------------------------------------------- talking to the server
 
 
+def ask(server: Server, body: dict[str, Any]) -> tuple[str, bool]:
+    """(the text that answers a chat request, whether it was cut short). Raises ServerError."""
+    return _answer(_sent(server, "/chat/completions", body), server)
+
+
+def model_of(server: Server) -> str:
+    """The model that a server is asked for: the one named, or the only one that it has. Raises ServerError."""
+    return server.model or _only_model(server)
+
+
 class _NoRedirect(urllib.request.HTTPRedirectHandler):
     def redirect_request(self, *given: Any) -> None:
         return None

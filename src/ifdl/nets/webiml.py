@@ -31,7 +31,7 @@ def convnext(config: Mapping[str, Any] | None = None, hub: str = HUB, revision: 
 
     stages = ["stage1", "stage2", "stage3", "stage4"]
     if config is not None:
-        return ConvNextBackbone(ConvNextConfig(**config | {"out_features": stages}))
+        return ConvNextBackbone(ConvNextConfig(**{**config, "out_features": stages}))
     return ConvNextBackbone.from_pretrained(hub, revision=revision, out_features=stages, use_safetensors=True)
 
 

@@ -49,7 +49,8 @@ class Stream(nn.Module):
         """Logits N×P×P that two cells of the patch grid differ: minus the scaled product of two projections."""
         cells = to_grid(features)
         a, b = self.left(cells).flatten(2), self.right(cells).flatten(2)
-        return -(a.transpose(1, 2) @ b) / math.sqrt(a.shape[1])
+        product: Tensor = a.transpose(1, 2) @ b
+        return -product / math.sqrt(a.shape[1])
 
 
 class Wscl(nn.Module):

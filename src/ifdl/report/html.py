@@ -75,7 +75,6 @@ def _view(report: Report) -> dict[str, Any]:
         "titles": titles,
         "calibrated": "calibration" in report.environment.weights,
         "broken_at": chain_break(report.run.custody),
-        "STATES": words.STATES,
         "MEANINGS": words.MEANINGS,
         "QUESTIONS": words.QUESTIONS,
         "ASKED": words.ASKED,
@@ -196,6 +195,7 @@ def _templates() -> Environment:
         lstrip_blocks=True,
     )
     templates.filters["short"] = words.shortened
+    templates.globals["STATES"] = words.STATES
     templates.tests["web_address"] = _web_address
     templates.tests["coverage_row"] = lambda name: name.startswith("coverage.")
     return templates

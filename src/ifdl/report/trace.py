@@ -94,18 +94,7 @@ def contents(picture: Picture, found: Traced, searched: int) -> dict[str, bytes]
 
 def to_html(picture: Picture, found: Traced, searched: int) -> str:
     """One page that needs nothing else."""
-    told = to_dict(picture, found, searched)
-    hits = []
-    for role, group in (("The whole", found.hosts), ("A part", found.donors)):
-        for hit in group:
-            theirs = _their_pixels(hit)
-            drawn = None if theirs is None else _uri(_joined(picture.pixels, theirs, hit))
-            compared = None
-            if found.differs is not None and theirs is not None and hit is found.compared:
-                compared = _compared(picture.pixels, theirs, found)
-            hits.append(
-                {"role": role, "told": _hit(picture, hit), "entry": hit.entry, "drawn": drawn, "compared": compared}
-            )
+    told, hits = to_dict(picture, found, searched), views(picture, found)
     style = (files("ifdl.report") / "templates" / "trace.css").read_text("utf-8")
     digest = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
     policy = f"default-src 'none'; img-src data:; style-src 'sha256-{digest}'; base-uri 'none'; form-action 'none'"
@@ -114,6 +103,25 @@ def to_html(picture: Picture, found: Traced, searched: int) -> str:
         .get_template("trace.html")
         .render(item=picture.item, hits=hits, said=lines(told), searched=searched, style=Markup(style), policy=policy)
     )
+
+
+def views(picture: Picture, found: Traced) -> list[dict[str, Any]]:
+    """Every host and donor as it is shown: `role`, what was `told`, the archive's `entry`, and data addresses.
+
+    `drawn` are both pictures side by side, None where the archive's file is gone or changed; `compared` holds ours,
+    theirs laid over it, and marked where they differ, for the one host that was compared.
+    """
+    shown = []
+    for role, group in (("The whole", found.hosts), ("A part", found.donors)):
+        for hit in group:
+            theirs = _their_pixels(hit)
+            drawn = None if theirs is None else _uri(_joined(picture.pixels, theirs, hit))
+            compared = None
+            if found.differs is not None and theirs is not None and hit is found.compared:
+                compared = _compared(picture.pixels, theirs, found)
+            told = _hit(picture, hit)
+            shown.append({"role": role, "told": told, "entry": hit.entry, "drawn": drawn, "compared": compared})
+    return shown
 
 
 def _hit(picture: Picture, hit: Hit) -> dict[str, Any]:

@@ -33,7 +33,15 @@ def serve(
     max_pixels: Annotated[float, typer.Option(min=0.01, help="Pixel limit, in megapixels.")] = 100.0,
     max_megabytes: Annotated[float, typer.Option(min=0.001, help="File size limit, in megabytes.")] = 64.0,
     keep: Annotated[Path | None, typer.Option(help="Keep reports in this folder; by default nothing is kept.")] = None,
-    index: Annotated[Path | None, typer.Option(help="An archive's index for /v1/trace, made by `ifdl index`.")] = None,
+    case: Annotated[
+        Path | None, typer.Option(help="A case: a folder for everything examined, with notes, marks and a log.")
+    ] = None,
+    keep_pictures: Annotated[
+        bool, typer.Option("--keep-pictures", help="Keep the pictures in the case, not only their hashes.")
+    ] = False,
+    index: Annotated[
+        Path | None, typer.Option(help="An archive's index (`ifdl index`), for the Trace tab and /v1/trace.")
+    ] = None,
     key_file: Annotated[Path | None, typer.Option(help=f"Keys, one a line, instead of {KEY}.")] = None,
     allow_urls: Annotated[
         bool, typer.Option("--allow-urls", help="Let programs name a picture by its http(s) address.")
@@ -56,6 +64,11 @@ def serve(
 
             with Index(index):
                 pass
+        if case is not None:
+            from ifdl.serve.cases import Case
+
+            with Case(case, create=True):
+                pass
     except (OSError, ValueError) as error:
         _refuse(str(error))
     try:
@@ -74,6 +87,8 @@ def serve(
             queue=queue,
             keep=keep,
             index=index,
+            case=case,
+            keep_pictures=keep_pictures,
             urls=allow_urls,
         )
     except ValueError as error:
@@ -82,9 +97,12 @@ def serve(
     if settings.local:
         typer.echo(f"Page, for one browser: {place}/?token={settings.token}", err=True)
     typer.echo(f"For programs: {place}/v1/openapi.json{' (with the key)' if settings.keys else ''}", err=True)
-    typer.echo("Pictures stay in memory and go when this ends (Ctrl-C).", err=True)
+    if not keep_pictures:
+        typer.echo("Pictures stay in memory and go when this ends (Ctrl-C).", err=True)
     if allow_urls:
         typer.echo("Programs may have pictures fetched from public addresses.", err=True)
+    if case is not None:
+        typer.echo(f"Case: {case}: reports, notes and a log{', and the pictures' if keep_pictures else ''}.", err=True)
     if keep is not None:
         typer.echo(f"Reports are kept in {keep}.", err=True)
     if settings.local and not no_open:

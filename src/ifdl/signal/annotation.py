@@ -33,6 +33,7 @@ QUALITY = 0.5  # least score of a mask that is kept
 MOST = 0.5  # share of a picture: where more differs than agrees, it is another scene with a part in common
 TEXTURED = 3.0  # standard deviation from which two places can be correlated
 ALIKE = 0.6  # correlation at which a place is as likely the source's as not
+GREY = np.array([0.299, 0.587, 0.114], np.float32)
 SEEDS = 3  # matched keypoints that a part must hold
 SMALLEST = 64  # pixels of a part
 
@@ -119,7 +120,7 @@ def _explained(source: Pixels, after: Pixels, matrix: Matrix, agreeing: Points) 
         gain = float(np.clip(wanted.std() / max(float(given.std()), 1.0), 0.5, 2.0))
         moved[..., channel] = gain * (moved[..., channel] - np.median(given)) + np.median(wanted)
     apart = _blur(np.square(ours - moved).sum(2), 1.5)
-    a, b = (np.asarray(plane, np.float32) @ np.float32([0.299, 0.587, 0.114]) for plane in (ours, moved))
+    a, b = (np.asarray(plane @ GREY, np.float32) for plane in (ours, moved))
     mean_a, mean_b = _blur(a, 2.5), _blur(b, 2.5)
     vary_a, vary_b = (np.maximum(_blur(p * p, 2.5) - m * m, 0) for p, m in ((a, mean_a), (b, mean_b)))
     both = np.sqrt(vary_a * vary_b)

@@ -56,8 +56,8 @@ def test_bundle(case: Case, reports: dict[str, Report]) -> None:
     assert any(name.startswith("layers/") for name in whole.namelist())
 
 
-def test_unknown(case: Case) -> None:
+def test_unknown(case: Case, reports: dict[str, Report]) -> None:
     with pytest.raises(ValueError, match="has no picture"):
         export.made(case, "f" * 64, "html")
     with pytest.raises(ValueError, match="exported as"):
-        export.made(case, "f" * 64, "docx")
+        export.made(case, reports["splice.jpg"].item.sha256, "docx")

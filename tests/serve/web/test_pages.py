@@ -194,4 +194,4 @@ def test_displayed_box_is_the_stored_one(orientation: int) -> None:
     assert stored_box(box, picture) == (x, y, w, h)
     tile = drawings.tile(picture, 0, 0)
     assert tile is not None and (np.asarray(Image.open(io.BytesIO(tile))) == shown).all()
-    assert drawings.displayed_size(picture) == (shown.shape[1], shown.shape[0])
+    assert drawings.displayed_size(picture.item) == (shown.shape[1], shown.shape[0])

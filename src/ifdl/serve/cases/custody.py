@@ -13,11 +13,10 @@ import json
 import os
 import sqlite3
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass, replace
 from datetime import UTC, datetime
 
 ANALYST = "IFDL_ANALYST"
-CHAINED = ("n", "at", "who", "what", "picture", "content", "previous")
 SCHEMA = """
 CREATE TABLE IF NOT EXISTS custody (
     n INTEGER PRIMARY KEY, at TEXT NOT NULL, who TEXT NOT NULL, what TEXT NOT NULL, picture TEXT NOT NULL,
@@ -41,7 +40,7 @@ class Row:
 
     def digest(self) -> str:
         """What `sha256` has to be."""
-        return _digest([getattr(self, name) for name in CHAINED])
+        return hashlib.sha256(json.dumps(astuple(self)[:-1], separators=(",", ":")).encode()).hexdigest()
 
 
 @dataclass(frozen=True)
@@ -69,9 +68,9 @@ def append(case: sqlite3.Connection, who: str, what: str, picture: str = "", con
     """Add one row, inside the caller's transaction."""
     last = case.execute("SELECT n, sha256 FROM custody ORDER BY n DESC LIMIT 1").fetchone()
     number, previous = (last[0] + 1, last[1]) if last else (1, "")
-    values = [number, now(), who, what, picture, content, previous]
-    row = Row(*values, _digest(values))
-    case.execute("INSERT INTO custody VALUES (?, ?, ?, ?, ?, ?, ?, ?)", (*values, row.sha256))
+    row = Row(number, now(), who, what, picture, content, previous, "")
+    row = replace(row, sha256=row.digest())
+    case.execute("INSERT INTO custody VALUES (?, ?, ?, ?, ?, ?, ?, ?)", astuple(row))
     return row
 
 
@@ -94,7 +93,3 @@ def broken(case: sqlite3.Connection) -> Break | None:
             return Break(number, "its words are not those that were hashed")
         previous = row.sha256
     return None
-
-
-def _digest(values: list[object]) -> str:
-    return hashlib.sha256(json.dumps(values, ensure_ascii=True, separators=(",", ":")).encode()).hexdigest()

@@ -24,28 +24,32 @@ def made(case: Case, sha256: str, form: str, full: bool = False, report: Report 
     """The file's bytes; `report` is the one in memory with its layers, else the stored one is read.
 
     The bundle also holds analyst.json: notes, marks and the picture's rows of the custody log, apart from the report.
-    The picture itself is in it only in full, and where it is at hand. Raises ValueError for an unknown picture or
-    form, ImportError without the pdf extra.
+    Raises ValueError for an unknown picture or form, ImportError without the pdf extra.
+    """
+    data = rendered(report or stored(case, sha256), form, full, {"analyst.json": _analyst(case, sha256)})
+    case.log(f"exported: {form}, {'full' if full else 'redacted'}", sha256, hashlib.sha256(data).hexdigest())
+    return data
+
+
+def rendered(report: Report, form: str, full: bool = False, more: dict[str, bytes] | None = None) -> bytes:
+    """A report in one form of `FORMS`; `more` are further files of the bundle.
+
+    The picture itself is in the bundle only in full, and where it is at hand. Raises as `made` does.
     """
     if form not in FORMS:
         raise ValueError(f"a report is exported as {', '.join(FORMS)}, not {form!r}")
     if form == "pdf":
         pdf.check()
-    whole = report or stored(case, sha256)
-    shared = whole if full else reports.redacted(whole)
+    shared = report if full else reports.redacted(report)
+    text = (reports.to_json(shared) + "\n").encode()
     if form == "json":
-        data = (reports.to_json(shared) + "\n").encode()
-    elif form == "html":
-        data = reports.to_html(_drawable(shared), full=True).encode()
-    elif form == "pdf":
-        data = pdf.to_pdf(_drawable(shared), full=True)
-    else:
-        files = reports.contents(_drawable(shared))
-        files |= {"report.json": (reports.to_json(shared) + "\n").encode(), "analyst.json": _analyst(case, sha256)}
-        data = bundle.to_bundle(shared, files, picture=full)
-    edition = "full" if full else "redacted"
-    case.log(f"exported: {form}, {edition}", sha256, hashlib.sha256(data).hexdigest())
-    return data
+        return text
+    if form == "html":
+        return reports.to_html(_drawable(shared), full=True).encode()
+    if form == "pdf":
+        return pdf.to_pdf(_drawable(shared), full=True)
+    files = reports.contents(_drawable(shared)) | {"report.json": text} | (more or {})
+    return bundle.to_bundle(shared, files, picture=full)
 
 
 def stored(case: Case, sha256: str) -> Report:

@@ -11,7 +11,7 @@ from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
 import ifdl
-from ifdl.serve.web import api, pages
+from ifdl.serve.web import api, case_pages, pages, trace_pages
 from ifdl.serve.web.fetch import Fetcher
 from ifdl.serve.web.guard import Guard, Sessions, refusal
 from ifdl.serve.web.jobs import Desk
@@ -44,6 +44,10 @@ def create(settings: Settings, fetcher: Fetcher | None = None) -> FastAPI:
     app.include_router(api.router(desk, metrics, fetcher))
     if settings.local:
         app.include_router(pages.router(desk))
+        if settings.case is not None:
+            app.include_router(case_pages.router(desk, settings.case))
+        if settings.index is not None:
+            app.include_router(trace_pages.router(desk))
     app.add_middleware(Guard, settings=settings, sessions=Sessions(settings), metrics=metrics)
 
     @app.exception_handler(Refusal)

@@ -10,7 +10,7 @@ import numpy as np
 from ifdl.report import overlay, parts
 from ifdl.report.html import HEAT_PREVIEW, PREVIEW
 from ifdl.signal.orientation import point_to_display, to_display
-from ifdl.types import Card, Map, Picture, Report
+from ifdl.types import Card, Item, Map, Picture, Report
 
 TILE = 512  # pixels
 
@@ -79,10 +79,9 @@ def tile(picture: Picture, column: int, row: int) -> bytes | None:
     return overlay.png(np.ascontiguousarray(part)) if part.size else None
 
 
-def displayed_size(picture: Picture) -> tuple[int, int]:
+def displayed_size(item: Item) -> tuple[int, int]:
     """(width, height) as displayed."""
-    turned = picture.item.orientation >= 5
-    return (picture.height, picture.width) if turned else (picture.width, picture.height)
+    return (item.height, item.width) if item.orientation >= 5 else (item.width, item.height)
 
 
 def grid_offset(picture: Picture, report: Report) -> tuple[int, int]:

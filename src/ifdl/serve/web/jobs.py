@@ -21,7 +21,7 @@ from multiprocessing.connection import Connection
 from typing import Any
 
 from ifdl import report as reports
-from ifdl.serve.web import worker
+from ifdl.serve.web import recording, worker
 from ifdl.serve.web.metrics import Metrics
 from ifdl.serve.web.settings import Settings
 from ifdl.serve.web.worker import Task
@@ -49,6 +49,7 @@ class Job:
     step: str = ""
     report: Report | None = None
     traced: dict[str, Any] | None = None
+    drawn: tuple[dict[str, Any], ...] = ()
     error: tuple[str, str] | None = None
     events: int = 0
     users: int = 0
@@ -75,6 +76,8 @@ class Job:
             self.step = what
         elif kind == "report":
             self.report = replace(what, picture=self.picture)
+        elif kind == "drawn":
+            self.drawn = tuple(what)
         elif kind == "traced":
             self.traced = what
         elif kind == "refused":
@@ -194,6 +197,8 @@ class Desk:
     def _pass_on(self, job: Job, kind: str, what: Any) -> None:
         if kind == "report" and self.settings.keep is not None:
             reports.write(what, self.settings.keep / job.sha256[:16])
+        if kind == "report" and self.settings.case is not None:
+            recording.record(self.settings.case, what, job.data if self.settings.keep_pictures else None)
         self._on_loop(job.tell, kind, what)
 
     def _on_loop(self, what: Any, *arguments: Any) -> None:

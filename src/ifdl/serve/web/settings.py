@@ -18,7 +18,8 @@ class Settings:
 
     `seconds` bind one whole examination, `limits` its decoding, `upload_seconds` the arrival of a file; `held` results
     stay in memory, up to `held_bytes` of pixels; `keep` is a folder for reports, by default none: nothing is written.
-    `index` is the archive's that `/v1/trace` asks; `urls` lets programs name a picture by its address.
+    `index` is the archive's that `/v1/trace` and the page ask; `case` is the folder that examinations are put into,
+    with the pictures themselves if `keep_pictures`; `urls` lets programs name a picture by its address.
     """
 
     host: str = "127.0.0.1"
@@ -34,6 +35,8 @@ class Settings:
     held_bytes: int = 512 * 1024**2
     keep: Path | None = None
     index: Path | None = None
+    case: Path | None = None
+    keep_pictures: bool = False
     urls: bool = False
 
     def __post_init__(self) -> None:

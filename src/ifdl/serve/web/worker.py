@@ -30,7 +30,7 @@ class Task:
     """What is asked about a file: an examination, `deep` or not, or where it comes from (`trace`).
 
     `box` (x, y, width, height in stored pixels) is the suspected part to trace; `origin` says in words how the file
-    came here, if not from the caller's hands, and goes into the custody log.
+    came here, if not from the caller's hands, and goes into the custody log; `drawn` wants a trace's pictures too.
     """
 
     name: str = "picture"
@@ -38,6 +38,7 @@ class Task:
     trace: bool = False
     box: tuple[int, int, int, int] | None = None
     origin: str = ""
+    drawn: bool = False
 
 
 def main(connection: Connection, limits: intake.Limits, index: Path | None = None) -> None:
@@ -105,7 +106,10 @@ def _trace(picture: Picture, task: Task, tell: Tell, index: Path | None) -> None
     try:
         assert index is not None
         with Index(index) as held:
-            tell("traced", told.to_dict(picture, query.trace(picture, held, part), len(held)))
+            found = query.trace(picture, held, part)
+            if task.drawn:
+                tell("drawn", told.views(picture, found))
+            tell("traced", told.to_dict(picture, found, len(held)))
     except (OSError, ValueError) as error:
         tell("refused", ("bad_index", f"{error}."))
 

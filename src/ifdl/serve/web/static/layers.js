@@ -1,5 +1,15 @@
 // What is laid over the picture: each with its opacity, and one line to swipe all of it against the original.
 
+const token = document.querySelector('meta[name="page-token"]').content;
+const seen = new Set();
+
+// A case's log says when a layer was first laid over the picture: from then on the marks lead the eye.
+function looked(sheet, layer) {
+  if (!document.getElementById("main").dataset.case || seen.has(layer)) return;
+  seen.add(layer);
+  fetch(`${sheet.dataset.base}/looked`, { method: "POST", headers: { "X-Ifdl-Token": token }, body: layer }).catch(() => {});
+}
+
 export function layers(stage) {
   const group = document.querySelector("#layers .switches");
   const over = document.getElementById("over");
@@ -23,8 +33,10 @@ export function layers(stage) {
         image.src = `${stage.sheet.dataset.base}/layers/${box.dataset.layer}.png`;
         image.style.opacity = String(Number(opacity.value) / 100);
       }
-      if (box.checked) over.append(image);
-      else if (image) image.remove();
+      if (box.checked) {
+        over.append(image);
+        looked(stage.sheet, box.dataset.layer);
+      } else if (image) image.remove();
       draw();
     });
     opacity.addEventListener("input", () => {
