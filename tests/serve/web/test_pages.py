@@ -13,10 +13,12 @@ from fastapi.testclient import TestClient
 from PIL import Image, PngImagePlugin
 
 from ifdl.report.words import QUESTIONS
-from ifdl.serve.web import drawings
+from ifdl.serve.web import drawings, pages, views
+from ifdl.serve.web.jobs import Job
 from ifdl.serve.web.requests import stored_box
+from ifdl.serve.web.worker import Task
 from ifdl.signal.orientation import to_display
-from ifdl.types import Item, Picture
+from ifdl.types import Coverage, Item, Picture, State
 from ifdl.verdict import battery
 from tests.serve.test_cli import EXAMPLES, SPLICE
 
@@ -74,6 +76,17 @@ def test_things_arrive_in_order(page: TestClient) -> None:
     assert seen["facts"] <= seen["answers"] <= seen["layers"] == len(told) - 1
     # A slow listener may find two steps in one event.
     assert seen["facts"] <= seen.get("early", seen["facts"]) <= seen["answers"]
+
+
+def test_the_strip_fills_cell_by_cell() -> None:
+    job = Job("id", Task("p.jpg"), "0" * 64, b"")
+    names = battery.names()
+    assert views.fragments(job)["coverage"].count(">waiting<") == len(names)
+    job.tell("step", names[1])
+    job.tell("heard", (Coverage(names[0], "One", (), State.NO_TRACE_FOUND, "why"), ()))
+    strip = views.fragments(job)["coverage"]
+    assert strip.count(">waiting<") == len(names) - 2 and strip.count(">running<") == 1
+    assert strip.count("no trace found") == 1 and "href" not in strip, "there is no row to go to yet"
 
 
 def test_first_screen(page: TestClient, splice: str) -> None:
@@ -157,6 +170,10 @@ def test_layers_tiles_and_reports(page: TestClient, splice: str) -> None:
 def test_region_on_the_page(page: TestClient, splice: str) -> None:
     told = page.post(f"{splice}/region", content="465,49,113,115")
     assert told.status_code == 200 and "JPEG block grid" in told.text and "supports" in told.text
+    lasso = page.post(f"{splice}/region", content="465,49 578,49 578,164 465,164")
+    assert lasso.status_code == 200 and "JPEG block grid" in lasso.text and "supports" in lasso.text
+    for wrong in ("1,1 2", "1,1 5,5", "1,1 a,b c,d", "9000,0 9000,9 9100,0", "1,1 " * 9000):
+        assert page.post(f"{splice}/region", content=wrong).status_code in (413, 422), wrong[:40]
     for wrong in ("", "1,2,3", "9000,9000,5,5", "a,b,c,d", "1" * 300):
         assert page.post(f"{splice}/region", content=wrong).status_code in (413, 422), wrong
 
@@ -192,6 +209,11 @@ def test_displayed_box_is_the_stored_one(orientation: int) -> None:
     rows, cols = np.flatnonzero(shown.any((1, 2))), np.flatnonzero(shown.any((0, 2)))
     box = int(cols[0]), int(rows[0]), len(cols), len(rows)
     assert stored_box(box, picture) == (x, y, w, h)
+    u, v = box[:2]
+    corners = {
+        pages.stored_point(p, picture) for p in ((u, v), (u + box[2], v), (u + box[2], v + box[3]), (u, v + box[3]))
+    }
+    assert corners == {(x, y), (x + w, y), (x + w, y + h), (x, y + h)}, "a lasso's corners lie on the edges"
     tile = drawings.tile(picture, 0, 0)
     assert tile is not None and (np.asarray(Image.open(io.BytesIO(tile))) == shown).all()
     assert drawings.displayed_size(picture.item) == (shown.shape[1], shown.shape[0])
