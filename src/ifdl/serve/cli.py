@@ -15,6 +15,7 @@ from ifdl.serve import (
     evaluate_cli,
     explain_cli,
     export_cli,
+    judge_cli,
     region_cli,
     report_cli,
     trace_cli,
@@ -38,6 +39,7 @@ models_app = typer.Typer(rich_markup_mode=None)
 app.add_typer(models_app, name="models")
 app.add_typer(cases_cli.app, name="case")
 app.add_typer(data_cli.app, name="data")
+app.add_typer(judge_cli.app, name="judge")
 batch_cli.register(app)
 evaluate_cli.register(app)
 explain_cli.register(app)
