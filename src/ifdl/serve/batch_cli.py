@@ -9,7 +9,7 @@ from typing import Annotated, NoReturn
 
 import typer
 
-FAILED, FOUND = 2, 3
+FAILED, FOUND, INTERRUPTED = 2, 3, 130
 
 
 class Engine(StrEnum):
@@ -104,6 +104,9 @@ def batch(
         tally = run.run(source, order, console)
     except (ValueError, ImportError, OSError, RuntimeError) as error:
         _refuse(str(error))
+    except KeyboardInterrupt as stop:
+        typer.echo("ifdl: interrupted; what was finished is kept, go on with --resume", err=True)
+        raise typer.Exit(INTERRUPTED) from stop
     run.summary(tally, order, console)
     if json_:
         typer.echo(json.dumps(tally.as_dict()))

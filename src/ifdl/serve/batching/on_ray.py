@@ -9,6 +9,7 @@ that kills or hangs costs its row and no more.
 from __future__ import annotations
 
 import json
+import logging
 import os
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -22,20 +23,18 @@ from ifdl.serve.batching.worker import Task, Worker
 
 EXTRA = 'the engine ray needs the ray extra: pip install "ifdl[ray]"'
 IN_FLIGHT = 2  # pieces that a pool member works on or has waiting
-LATE = 60.0  # seconds
 
 
 @dataclass(frozen=True)
 class Cluster:
     """`address` None starts one on this machine. `workers` decode and run cheap tests, `experts` run the expert.
 
-    `memory` bounds the bytes between the pools, `gpus` is the share of a GPU that one expert takes.
+    `memory` bounds the bytes between the pools.
     """
 
     address: str | None = None
     workers: int = 2
     experts: int = 1
-    gpus: float = 0.0
     memory: int = 512 * 1024**2
 
 
@@ -44,10 +43,10 @@ def rows(
 ) -> Iterator[Row]:
     """A row for each picture of the pieces but those whose sha256 is `done`, which come as SEEN, as they finish.
 
+    Pool members do not know of each other's: the same bytes met twice in one run give two rows, for the store to merge.
     Raises ImportError where Ray is missing, ConnectionError where the cluster is.
     """
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # nothing is reported to anybody
-    os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
     try:
         import ray
         import ray.data
@@ -64,6 +63,7 @@ def rows(
                 include_dashboard=False,
                 configure_logging=False,
                 log_to_driver=False,
+                _node_ip_address="127.0.0.1",  # nobody else's business
             )
     try:
         yield from _streamed(ray, pieces, plan, cluster, seconds, done)
@@ -76,6 +76,7 @@ def _streamed(
     ray: Any, pieces: Iterable[Piece], plan: Plan, cluster: Cluster, seconds: float, done: frozenset[bytes]
 ) -> Iterator[Row]:
     context = ray.data.DataContext.get_current()
+    logging.getLogger("ray.data").setLevel(logging.ERROR)
     context.enable_progress_bars = False
     context.execution_options.resource_limits = ray.data.ExecutionResources.for_limits(
         object_store_memory=cluster.memory
@@ -85,10 +86,9 @@ def _streamed(
     if not listed:
         return
     pool = {"batch_size": 1, "batch_format": "pyarrow"}
-    known = ray.put(done)
     data = ray.data.from_items(listed, override_num_blocks=len(listed)).map_batches(
         Cheap,
-        fn_constructor_args=(plan, seconds, known),
+        fn_constructor_args=(plan, seconds, done),
         compute=ray.data.ActorPoolStrategy(size=cluster.workers, max_tasks_in_flight_per_actor=IN_FLIGHT),
         num_cpus=1,
         **pool,
@@ -99,7 +99,6 @@ def _streamed(
             fn_constructor_args=(plan, seconds),
             compute=ray.data.ActorPoolStrategy(size=cluster.experts, max_tasks_in_flight_per_actor=IN_FLIGHT),
             num_cpus=1,
-            num_gpus=cluster.gpus,
             **pool,
         )
     for batch in data.iter_batches(batch_size=None, batch_format="pyarrow", prefetch_batches=1):
@@ -111,11 +110,8 @@ def _streamed(
 class Cheap:
     """A pool member: reads a piece, decodes its pictures, runs the cheap tests."""
 
-    def __init__(self, plan: Plan, seconds: float, done: Any) -> None:
-        import ray
-
-        self.plan = plan
-        self.done: frozenset[bytes] = ray.get(done) if isinstance(done, ray.ObjectRef) else done
+    def __init__(self, plan: Plan, seconds: float, done: frozenset[bytes]) -> None:
+        self.plan, self.done = plan, done
         self.worker = Worker(plan, seconds)
 
     def __call__(self, batch: Any) -> Iterator[Any]:

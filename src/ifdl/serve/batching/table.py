@@ -29,6 +29,9 @@ def schema() -> pa.Schema:
     except ImportError as error:
         raise ImportError(f"{EXTRA} ({error})") from error
 
+    def several(kind: pa.DataType, *size: int) -> pa.DataType:
+        return pa.list_(pa.field("element", kind), *size)  # as Parquet calls it
+
     text, whole, real = pa.string(), pa.int32(), pa.float64()
     answer = pa.struct([("state", text), ("word", text), ("log10_ratio", real)])
     box = [(side, whole) for side in ("x", "y", "width", "height")]
@@ -37,7 +40,7 @@ def schema() -> pa.Schema:
         [
             ("sha256", text),
             ("uri", text),
-            ("also", pa.list_(text)),
+            ("also", several(text)),
             ("pipeline", text),
             ("status", text),
             ("error", pa.struct([("kind", text), ("reason", text)])),
@@ -48,12 +51,12 @@ def schema() -> pa.Schema:
             ("height", whole),
             ("orientation", whole),
             *((str(question), answer) for question in Question),
-            ("regions", pa.list_(region)),
-            ("mask", pa.struct([("size", pa.list_(whole, 2)), ("counts", text)])),
-            ("coverage", pa.list_(pa.struct([("test", text), ("state", text)]))),
+            ("regions", several(region)),
+            ("mask", pa.struct([("size", several(whole, 2)), ("counts", text)])),
+            ("coverage", several(pa.struct([("test", text), ("state", text)]))),
             ("clues_alone", pa.struct([("state", text), ("log10_ratio", real)])),
             ("expert", text),
-            ("explanation", pa.list_(text)),
+            ("explanation", several(text)),
             ("seconds", pa.struct([(stage, real) for stage in STAGES])),
         ],
         metadata={"ifdl.table": VERSION, **{f"ifdl.{q}": PROPOSITIONS[q][0] for q in Question}},
