@@ -7,8 +7,9 @@ marks 0 to 5); Spearman, 1904.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -32,7 +33,7 @@ class Number:
 
 
 def kappa(a: ArrayLike, b: ArrayLike, categories: int, squared: bool = False) -> float:
-    """Cohen's kappa of categories int[N] from 0; with `squared` a far miss weighs more. nan if constant."""
+    """Cohen's kappa of categories int[N] from 0; `squared` weighs far misses more. nan if constant."""
     table = np.zeros((categories, categories))
     np.add.at(table, (np.asarray(a, int), np.asarray(b, int)), 1.0)
     if not table.sum():
@@ -69,13 +70,11 @@ def of_scores(a: Sequence[Judged], b: Sequence[Judged], seed: int = 0) -> dict[s
         second = np.array([y.scores[name] for _, y in both])
         groups = [x.source or x.id for x, _ in both]
         marks = _marks(first), _marks(second)
+        marks = _marks(first), _marks(second)
         told[name] = {
-            "spearman": _number(lambda i, p=first, q=second: spearman(p[i], q[i]), len(both), groups, seed),
-            "weighted_kappa": _number(
-                lambda i, p=marks[0], q=marks[1]: kappa(p[i], q[i], int(BEST) + 1, True),
-                len(both), groups, seed,
-            ),
-        }  # fmt: skip
+            "spearman": _number(partial(_of_rows, spearman, first, second), len(both), groups, seed),
+            "weighted_kappa": _number(partial(_of_rows, _kappa_of_marks, *marks), len(both), groups, seed),
+        }
     return told
 
 
@@ -100,10 +99,22 @@ def preference(choices: dict[str, str]) -> dict[str, Any]:
     return {"a": share, "ties": len(choices) - a - b}
 
 
+def _of_rows(
+    statistic: Callable[[Any, Any], float], a: NDArray[Any], b: NDArray[Any], rows: NDArray[np.int64]
+) -> float:
+    return statistic(a[rows], b[rows])
+
+
+def _kappa_of_marks(a: ArrayLike, b: ArrayLike) -> float:
+    return kappa(a, b, int(BEST) + 1, squared=True)
+
+
 def _marks(scores: NDArray[np.float64]) -> NDArray[np.int64]:
     return np.clip(np.floor(scores + 0.5), 0, BEST).astype(np.int64)
 
 
-def _number(statistic: Any, n: int, groups: Sequence[str], seed: int) -> dict[str, float]:
+def _number(
+    statistic: Callable[[NDArray[np.int64]], float], n: int, groups: Sequence[str], seed: int
+) -> dict[str, float]:
     low, high = bootstrap(statistic, n, groups, seed=seed)
     return asdict(Number(statistic(np.arange(n)), low, high, n))
