@@ -4,7 +4,8 @@ Two kinds of pair need two ways of looking (Qu et al., "Webly-supervised image m
 category-aware auto-annotation", arXiv 2508.20987). Where both show one scene, what differs was edited: `difference`.
 Where only a part of one reappears in the other, what agrees was put in: it is found by keypoints, and its shape by how
 well the source, laid over it, explains each place. A quality score says how decided the answer is, so that doubtful
-masks can be left out of training. Their networks are learned; what is here is not, and was measured instead.
+masks can be left out of training. Their networks are learned; what is here measures, and is
+tested on edits of known shape.
 
 Arrays are in rows and columns of *after*; levels are 0-255.
 """
