@@ -146,7 +146,7 @@ def _serves(opt: Path, site: Path) -> None:
             server.communicate(timeout=60)
     if not able:
         pytest.skip(
-            "the steps work and the command serves; only root, with unshare and setpriv, outside /tmp, can confine it here"
+            "the steps work and it serves; only root, with unshare and setpriv, outside /tmp, can confine it here"
         )
 
 
