@@ -38,7 +38,7 @@ def sheet(a: Sequence[Case], b: Sequence[Case], seed: int = 0) -> tuple[str, dic
         raise ValueError("the two files have no picture in common")
     rng = np.random.default_rng(seed)
     order = rng.permutation(len(pairs))
-    a_is_left = rng.integers(0, 2, len(pairs)).astype(bool)
+    a_is_left = rng.permutation(np.arange(len(pairs)) % 2 == 0)  # as often left as right
     rows, sides = [], []
     for n, (which, left) in enumerate(zip(order, a_is_left, strict=True)):
         first, second = pairs[int(which)]

@@ -7,7 +7,8 @@ Source: Ge et al., "YOLOX: Exceeding YOLO Series in 2021", arXiv 2107.08430; Meg
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,10 @@ from numpy.typing import NDArray
 
 from ifdl.nets.runtime import session
 from ifdl.nets.weights import WeightFile, path_of
+from ifdl.signal.orientation import point_to_display, to_display
+from ifdl.types import Picture, Region
+
+Box = tuple[int, int, int, int]
 
 YOLOX_NANO = WeightFile(
     name="yolox_nano",
@@ -27,6 +32,9 @@ YOLOX_NANO = WeightFile(
 )
 SIDE = 416
 STRIDES = (8, 16, 32)
+LEAST_SCORE = 0.5
+LEAST_OVERLAP = 0.5  # intersection over union of a region's box and an object's
+CLEAR = 0.15  # by which the best name must lead the next
 NAMES = (
     "person", "bicycle", "car", "motorcycle", "aeroplane", "bus", "train", "truck", "boat", "traffic light",
     "fire hydrant", "stop sign", "parking meter", "bench", "bird", "cat", "dog", "horse", "sheep", "cow", "elephant",
@@ -103,3 +111,61 @@ def detections(
                 box = (int(x0), int(y0), int(x1 - x0), int(y1 - y0))
                 found.append(Detection(box, NAMES[int(label)], float(score[own[n]])))
     return sorted(found, key=lambda d: -d.score)
+
+
+def name_regions(
+    picture: Picture,
+    regions: tuple[Region, ...],
+    detector: Callable[[NDArray[np.uint8]], list[Detection]] | None = None,
+    least_score: float = LEAST_SCORE,
+    least_overlap: float = LEAST_OVERLAP,
+) -> tuple[Region, ...]:
+    """The regions, those named whose box one known object fills; the rest, and names given before, stay as they are.
+
+    It abstains where scores or boxes are too unlike, where two names are near each other, and without weights. The
+    detector looks at the picture as displayed; it knows 80 everyday things, and calls others by a wrong one of them
+    now and then: a name is a guess for the reader, and no finding.
+    """
+    if not any(region.name is None for region in regions):
+        return regions
+    if detector is None:
+        try:
+            detector = ObjectDetector()
+        except FileNotFoundError:
+            return regions
+    size, orientation = (picture.height, picture.width), picture.item.orientation
+    found = [d for d in detector(to_display(picture.pixels, orientation)) if d.score >= least_score / 2]
+    boxes = [_shown(region, size, orientation) for region in regions]
+    return tuple(
+        region if region.name else replace(region, name=_name(box, found, least_score, least_overlap))
+        for region, box in zip(regions, boxes, strict=True)
+    )
+
+
+def _name(box: Box, found: list[Detection], least_score: float, least_overlap: float) -> str | None:
+    """The name of the object that fills a box, None if none does or two contend."""
+    weight: dict[str, float] = {}
+    for one in found:
+        common = _overlap(box, one.box)
+        if common >= least_overlap:
+            weight[one.name] = max(weight.get(one.name, 0.0), one.score)
+    ranked = sorted(weight.items(), key=lambda item: -item[1])
+    if not ranked or ranked[0][1] < least_score:
+        return None
+    return None if len(ranked) > 1 and ranked[0][1] - ranked[1][1] < CLEAR else ranked[0][0]
+
+
+def _shown(region: Region, size: tuple[int, int], orientation: int) -> Box:
+    """The region's box as displayed."""
+    x, y, width, height = region.box
+    u0, v0 = point_to_display(x, y, size, orientation)
+    u1, v1 = point_to_display(x + width, y + height, size, orientation)
+    return round(min(u0, u1)), round(min(v0, v1)), round(abs(u1 - u0)), round(abs(v1 - v0))
+
+
+def _overlap(a: Box, b: Box) -> float:
+    across = min(a[0] + a[2], b[0] + b[2]) - max(a[0], b[0])
+    down = min(a[1] + a[3], b[1] + b[3]) - max(a[1], b[1])
+    if across <= 0 or down <= 0:
+        return 0.0
+    return across * down / (a[2] * a[3] + b[2] * b[3] - across * down)
