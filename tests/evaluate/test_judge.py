@@ -264,8 +264,6 @@ def test_the_sheet_by_keyboard_in_a_browser(tmp_path: Path) -> None:
         with page.expect_download() as download:
             page.keyboard.press("s")
         download.value.save_as(tmp_path / "choices.json")
-        page.reload()
-        assert page.locator("#count").inner_text() == "3 of 7 chosen"
         browser.close()
     assert not wrong
     saved = json.loads((tmp_path / "choices.json").read_text())
