@@ -104,6 +104,7 @@ def test_the_two_halves_of_a_sentence_are_held_apart(check: Checker) -> None:
         ("Four regions have another origin.", "count"),
         ("The JPEG grid shows nothing.", "cue"),
         ("Good morning.", "object"),
+        ("The picture shows everything there was.", "ground"),
     ],
 )
 def test_each_kind_is_named(check: Checker, text: str, kind: str) -> None:

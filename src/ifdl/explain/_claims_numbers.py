@@ -76,7 +76,8 @@ def count(clause: Clause, facts: Facts) -> Iterator[Claim]:
 
 def saves(clause: Clause, facts: Facts) -> Iterator[Claim]:
     """How often the file is said to have been saved."""
-    if "structure" not in clause.cues or clause.mode != Mode.FOUND:
+    of_saves = "structure" in clause.cues or re.search(r"\bjpeg\b|\bcompress", clause.text)
+    if not of_saves or clause.mode != Mode.FOUND or "noise" in clause.cues:
         return
     known = {f.numbers["saves_at_least"] for f in facts.of("structure") if "saves_at_least" in f.numbers}
     if re.search(r"\bmore than once\b", clause.text):

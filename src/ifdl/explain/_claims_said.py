@@ -54,6 +54,9 @@ def edit(clause: Clause, facts: Facts) -> Iterator[Claim]:
         holds = State.INCONCLUSIVE in states
         yield Claim("certainty", "inconclusive", holds, "" if holds else "no such answer is inconclusive", _any(facts))
         return
+    if clause.heading.startswith("visual") and re.fullmatch(r"none\b[a-z ]*|nothing\b[a-z ]*", text):
+        yield Claim("limit", text, True, "", answer.findings)  # no test looks at what a person could see
+        return
     if clause.cues and mode != Mode.FOUND:
         return
     match = words.PUT_IN.search(text) or words.EDIT.search(text)

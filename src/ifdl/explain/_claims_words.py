@@ -78,7 +78,7 @@ UNDECIDED = re.compile(r"\binconclusive\b|\bundecided\b|(?:does|do) not tell\b|c
 SILENT = re.compile(
     r"\b(?:no|not|nothing|none|never|neither|nor|without|cannot|absent|lack(?:s|ing)?|free of|silent|missing)\b|n't\b"
 )
-MEASURED = re.compile(r"\bscor(?:e|es|ed)\b|\basked for\b|\bthreshold\b|\bneeded\b|\brequired\b")
+MEASURED = re.compile(r"\bscor(?:e|es|ed)\b|\basked for\b|\bthreshold\b|\bneed(?:s|ed)\b|\brequired\b")
 EVIDENTIAL = re.compile(
     r"\b(?:found|find\w*|trac\w*|show\w*|detect\w*|seen|evidence|signs? of|indicat\w*|looked|threshold|mark\w*|"
     r"measure\w*|tests?|report\w*)\b"
@@ -87,7 +87,10 @@ EVIDENTIAL = re.compile(
 _NEGATOR = (
     r"(?:\bnot|n't|\bnothing|\bcannot|\bnor|\bneither|\bno test)\b(?! only)(?:(?!\b(?:not|nothing|cannot)\b).){0,30}"
 )
-CAVEAT_AFTER = re.compile(_NEGATOR + r"\b(?:mean|prove|show that|say|imply|establish|make|mislead)s?\b")
+CAVEAT_AFTER = re.compile(
+    _NEGATOR + r"\b(?:mean|prove|show that|say|imply|establish|make|mislead|conclude|rule out|exclude|"
+    r"guarantee|demonstrate|suffice)[sd]?\b"
+)
 CAVEAT_ALL = re.compile(
     _NEGATOR + r"\b(?:told|known|settled?|decided?)\b|\b(?:can|may) leave no trace|leaves no trace|"
     r"says? nothing(?! about)"
@@ -167,105 +170,115 @@ MIRRORED = re.compile(r"\b(?:mirror\w*|flip\w*)\b")
 # Words that carry no claim of their own: function words, and those in which findings are reported.
 _NEUTRAL = """
 ability able about above absence absent absolute accept accepted accompanied according accordingly account accounts
-achieve across act actual additional address adds adjacent affect affected aforementioned after afterwards again
-against agree agrees aim align aligned aligns alike all allow allowed allowing allows almost alone along already also
-alternative although altogether always am among amongst amount amounts ample an analyse analysed analyses analysis
-analyzed and angle another answer answered answers any anyhow anyone anything anyway anywhere apart apparent appear
-appearing appears applied applies apply appropriate approx approximate approximately are area area's areas aren't
-arise arises around arrive arrived as aside ask asked aspect assess assessed assessment assigned associated assume
-assumed at attached attention attribute attributed automatic available average averaged aware away axis back barely
-based basic basis be bearing bears became because become becomes becoming been before beforehand begin begins behave
-behaves behind being believe belong belongs below beside besides best better between beyond bit both bottom bound
-bounding box brief bring brings broad build built but by calculated calibrated calibration call called came can can't
-cannot cant care careful carefully carried carries carry carrying case category cause causes caution cautious caveat
-cell cells centered central centre centred change changed characteristic characteristics check checked checking checks
-choose chosen circa circumstances cite cited claim claims classified close closely closer cluster co coherent coincide
-coincides collected collectively combination combine combined come comes comment common commonly compact comparable
-compare compared compares comparison complete compress compressed compression comprise comprises compute computed con
-concentrated concern concerned concerning concerns conclude concluded concludes conclusion condition conditions
-conduct conducted confine confined connected consequently consider consideration considered considering consist
-consistent constitute constitutes construct contain containing contains content continue continues contradict
-contradiction contradicts contrary contrasts contribute conventional converge convey coordinates core corner corners
-correct correctly corresponding corresponds corroborate could couldn't couldnt counted counterpart counterparts counts
-couple course cover coverage covered covering covers created current data de deal decided decision default define
-defined degree degrees depart departing departs depend depending depends derived describe described describes
-description despite detail details detect detectable detected detection detector detects determine determined deviate
-deviates deviating deviation didn't differ difference differences different differently differing direction disagree
-disagrees disclose discovered discrepancies discrepancy displaced displacement distance distinct distinguish
-distinguishable distributed disturbance disturbed diverge divergent diverges divide division do does doesn't doing
-don't done down draw drawn draws drew due during e.g each earlier easily easy effect effects eg eight either element
-elements eleven else elsewhere embedded emerge emits emphasis empty encoded encoding encounter end ended ends enough
-ensure entail entire entirely equal equals essentially establish estimate estimated estimates etc evaluate evaluated
-evaluation even event ever every everyone everything everywhere evidence exact exactly examination examine examined
-examines examining example exceed exceeded exceeds except exclude excluded exclusively exhibit exhibited exhibits
-exist existing exists expect expectation expected experimental explain explained explains explanation explanations
-explicitly extends extent extra extract extracted fact factor fail failed fails fairly falls familiar far feature
-features few fewer fifteen fifty file file's files fill fills final finalised find finding findings finds fine first
-fit fits fitting five flag flagging flags focused follow followed following for force forensic form formal formed
-former formerly forms forth forty found four fraction frame freely from front full fully further gap gave general
-generally get gets give given gives go goes got grade graded great group grouped guide had half hand handled handling
-happen happened happens hardly harmless has hasn't hasnt have haven't having he held helpful hence her here hereafter
-hereby herein hereupon hers herself high higher highest him himself hint hints his histories history hold holds how
-however hundred hypothesis idea identical identification identified identifies identify identity ie if illustrate
-image images immediate impact implied implies imply important impossible in inc inclined include included includes
-including incompatible indeed independent indicate indicated indicates indication indicative indicator indicators
-indistinguishable individual inference influence inform information initial innocent innocently input inset inside
-insight inspect inspected inspection instance instead insufficient intended interest interesting internal interpret
-interpretation interpreted interval intervals into introduce introduced involve involved involves irregular
-irregularities irregularity irregularly is isn't isolated issue issues it it's item items its itself join jointly jpeg
-judge judged judgement judgment just justified justify keep kept kind know known labeled labelled lack lacking lacks
-largely largest last later latest latter latterly lay layer layered lays lead leading leads learned least leave leaves
-left leftover less let lets level levels lie lies like likelihood likewise limit limitation limitations limits line
-link linked list listed local localised localized locally located location locations long longer look looked looking
-looks low lower lowest ltd made main mainly maintain major make makes making manner manual many map mapped maps
-marginal mark marked marks mask masked masks match matched matches matching matter maximum may me mean means meanwhile
-measure measured measurement measurements measures mention mentioned mentions merely merge method methods metric
-middle might mild mildly mine minimum minor mismatch mismatched missing mixed model models moderate modest modestly
-monitor more moreover most mostly move moved moving much multiple must mutual my myself name named namely names narrow
-nature near nearby nearest nearly necessarily necessary need needed needs negative negatives neighboring neighbourhood
-neighbouring neither never nevertheless next nine no nobody non none nonetheless noone nor normal not notable notably
-note noted noteworthy nothing notice noticeable noticed now nowhere number numbers observation observe observed obtain
-obtained occupied occupies occupy occur occurred occurs oddity of off offer offers offset often omitted on once one
-ones only onto open operation opinion opposed option or order ordinary origin originate originates originating origins
-other others otherwise ought our ours ourselves out outcome outlier outlined outlying outperform outside over overall
-overlap overlapping overlaps own pair pairs parameter part partial partially particular particularly partly parts pass
-passed passes passing past patch patches pattern patterns per percent percentage perform performed performs perhaps
-period periodic permit permits phase phenomenon photo photograph photographs photos picture picture's pictures piece
-pieces pinpointed pixel pixels pixelwise place placed places plain please plus point pointed pointing points portion
-portions position positioned positions positive positives possible post potential potentially pre precede preceding
-precise precisely precision predicted prediction preliminary presence present presents prevent previous previously
-primary principle prior probability problem proceed process processed processing produced proper properties property
-proportionate propose proposed proposition provide provided provides providing pure put px quadrant quadrants quality
-quantisation quantization question questions quite raise raised raises ran random range rather ratio raw re reach
-reached reaches read reads reason reasonable receive received recent recognise recognised recognized recompression
-recorded refer referred refers regard regarded regarding regards region regions regular related relates relation
-relative relevant reliability relied relies rely relying remain remaining remains remark render repeatable report
+achieve across act actual actually add added adding additional address adds adjacent affect affected affects
+aforementioned after afterwards again against agree agrees aim align aligned aligns alike all allow allowed allowing
+allows almost alone along already also alternative although altogether always am among amongst amount amounts ample an
+analyse analysed analyses analysis analyzed and angle another answer answered answers any anyhow anyone anything
+anyway anywhere apart apparent appear appearing appears applied applies apply appropriate approx approximate
+approximately are area area's areas aren aren't arise arises around arrive arrived as aside ask asked asking aspect
+assess assessed assessment assigned associated assume assumed assumption at attached attention attribute attributed
+automatic available average averaged averages aware away axis back bad barely based basic basis be bearing bears
+became because become becomes becoming been before beforehand begin begins behave behaves behind being believe
+believed belong belongs below beside besides best better between beyond bigger bit blank both bottom bound bounding
+box brief bring brings broad build built busy but by calculated calibrated calibration call called came can can't
+cannot cant care careful carefully carried carries carry carrying case cases category cause causes caution cautious
+caveat cell cells centered central centre centred chance change changed characteristic characteristics check checked
+checking checks chiefly choose chosen circa circumstances cite cited claim claims classified close closely closer clue
+clues cluster co coherent coincide coincides collected collectively combination combine combined come comes comment
+common commonly compact comparable compare compared compares comparison complete compress compressed compression
+comprise comprises compute computed con concentrated concern concerned concerning concerns conclude concluded
+concludes conclusion condition conditions conduct conducted conducts confine confined connected consequently consider
+consideration considered considering consist consistent constitute constitutes construct contain containing contains
+content continue continues contradict contradiction contradicts contrary contrasting contrasts contribute conventional
+converge convey coordinates core corner corners correct correctly corresponding corresponds corroborate could couldn
+couldn't couldnt count counted counterpart counterparts counting counts couple course cover coverage covered covering
+covers created current data de deal decided decision default define defined degree degrees depart departing departs
+depend depending depends derived describe described describes description deserve deserved deserves despite detail
+details detect detectable detected detection detector detects determine determined deviate deviates deviating
+deviation did didn didn't differ difference differences different differently differing direction disagree disagrees
+disclose discovered discrepancies discrepancy displaced displacement distance distinct distinguish distinguishable
+distributed disturbance disturbed diverge divergent diverges divide division do does doesn doesn't doing don don't
+done down draw drawn draws drew drop dropped due during e.g each earlier easily easy effect effects eg eight either
+element elements eleven else elsewhere embedded emerge emits emphasis empty encoded encoding encounter encountered end
+ended ending ends enough ensure entail entire entirely equal equals essential essentially establish estimate estimated
+estimates etc evaluate evaluated evaluation even event ever every everyone everything everywhere evidence exact
+exactly examination examine examined examines examining example exceed exceeded exceeds except exclude excluded
+exclusively exhibit exhibited exhibits exist existing exists expect expectation expected experimental explain
+explained explains explanation explanations explicitly extends extent extra extract extracted fact factor fail failed
+failing fails faint fairly falls false familiar far favour favours feature features few fewer fifteen fifth fifty file
+file's files fill fills final finalised finally find finding findings finds fine finer finest first fit fits fitting
+five flag flagged flagging flags focused follow followed following follows for force forensic form formal formed
+former formerly forming forms forth forty found four fourth fraction frame freely from front full fully further gained
+gap gave general generally get gets getting give given gives go goes going good got grade graded great group grouped
+guide had half hand handle handled handling happen happened happens hardly harmless has hasn't hasnt have haven't
+having he heavier heavily held help helpful helps hence her here hereafter hereby herein hereupon hers herself high
+higher highest him himself hint hinting hints his histories history hold holding holds how however hundred hundreds
+hypothesis idea identical identification identified identifies identify identity ie if illustrate image images
+immediate impact implied implies imply important impossible impression in inc inclined include included includes
+including incompatible increase increased indeed independent indicate indicated indicates indication indicative
+indicator indicators indistinguishable individual inference influence inform information initial innocent innocently
+input inset inside insight inspect inspected inspection instance instead insufficient intended interest interesting
+internal interpret interpretation interpreted interval intervals into introduce introduced involve involved involves
+irregular irregularities irregularity irregularly is isn isn't isolated issue issues it it's item items its itself
+join jointly jpeg judge judged judgement judgment just justified justify keep keeps kept kind kinds know known labeled
+labelled lack lacked lacking lacks largely largest last later latest latter latterly lay layer layered lays lead
+leading leads learned least leave leaves left leftover lend lends less let lets level levels lie lies like likelihood
+likewise limit limitation limitations limits line link linked links list listed local localised localized locally
+located location locations long longer look looked looking looks lots low lower lowest ltd made main mainly maintain
+major make makes making manner manual many map mapped maps marginal mark marked marking marks mask masked masks match
+matched matches matching matter maximum may maybe me mean meaning means meant meanwhile measure measured measurement
+measurements measures measuring medium mention mentioned mentions merely merge method methods metric middle might mild
+mildly million mine minimum minor mismatch mismatched missing mixed model models moderate modest modestly monitor more
+moreover most mostly move moved moving much multiple must mutual my myself name named namely names narrow nature near
+nearby nearer nearest nearly necessarily necessary need needed needs negative negatives neighboring neighbourhood
+neighbouring neither neutral never nevertheless next nine no nobody non none nonetheless noone nor normal not notable
+notably note noted noteworthy nothing notice noticeable noticed now nowhere number numbers numeric numerical
+observation observe observed obtain obtained occasionally occupied occupies occupy occur occurred occurs oddity of off
+offer offers offset often okay older omitted on once one ones only onto open operation opinion opposed opposite option
+or order ordering ordinary origin originate originates originating origins other others otherwise ought our ours
+ourselves out outcome outlier outlined outlying outperform outside over overall overlap overlapping overlaps own pair
+paired pairs parameter part partial partially particular particularly partly parts pass passed passes passing past
+patch patches pattern patterns per percent percentage percentages perform performed performs perhaps period periodic
+permit permits phase phenomenon photo photograph photographs photos picture picture's pictures piece pieces pinpointed
+pixel pixels pixelwise place placed places placing plain please plus point pointed pointing points portion portions
+position positioned positions positive positives possible post potential potentially practice pre precede preceding
+precise precisely precision predicted prediction preliminary presence present presents pretty prevent previous
+previously primary principle prior probability problem proceed process processed processing produced pronounced proper
+properly properties property proportionate propose proposed proposition prove provide provided provides providing pure
+put px quadrant quadrants quality quantisation quantization question questions quick quite raise raised raises ran
+random range rank ranked rarely rated rather ratio raw re reach reached reaches read readings reads ready reason
+reasonable reasonably reasons receive received recent recheck recognise recognised recognized recompression recorded
+refer referred refers regard regarded regarding regards region regions regular related relates relation relative
+relevant reliability relied relies rely relying remain remainder remaining remains remark render repeatable report
 reported reports represent represented represents request require requires resemble resembles residual residue respect
 respective respectively respond responded response rest rested result resulted resulting results retain returned
-returns reveal revealed reveals review role rotation rough roughly routine rule rules run running runs said same
-sample satisfied save saved saves saving say saying says scale scaled scaling score scored scores search second
-section sections see seem seemed seeming seems seen separate separately series serve serves set sets setting settings
-several shall shape share shared she shift shifted shifting should show showing shown shows side signal signals
-significant signs silent similar similarities similarity simple simply since sincere single sit sits situated
-situation six sixty size slice slight slightly so solely some somehow someone something sometime sometimes somewhere
-sort special specific specifically specified split spot spots spread square stable stage stand standalone standard
-standing stands start starts state stated statement statements states statistic statistical statistics status stay
-stays step steps still strength strict strictly structural structure study sub subject subset substantial subtle such
-sufficient suggest suggested suggestive suggests suited sum summarise summary support supported supporting supports
-suppose supposed sure surrounding surroundings symmetric system systematic systems take taken takes tampered task
-technical technique techniques tell tells ten tend tends tentative tentatively term terms test tested testing tests
-than that that's the their them themselves then thence there there's thereafter thereby therefore therein thereupon
-these they thing things third this thorough thoroughly those though thought three threefold threshold through
-throughout thru thus tied tilt time times title to together told tolerance too top topic total touches toward towards
-trace traces transform transition translate translated translation treat treated tried trigger triggered triggers try
-turned twelve twenty two twofold type types typical typically ultimately un unaffected uncertain uncertainty under
-undergo undergone underlying underneath understand unequal uneven unexpected uniform unique unit units unknown unless
-unlike unlikely unrelated unsettled untested until unusual unusually up upon upward us use used useful uses using
-usual usually utilise valid validated validity value values variation varies vary verdict verifiable verified verify
-version versus very via vicinity view visible visual visually warrant warrants was wasn't way we weigh weighed weight
-well went were weren't what whatever when whence whenever where whereafter whereas whereby wherein whereupon wherever
-whether which while whither who whoever whole whom whose why wide widely width will willing wish with within without
-word words work workflow worse worst worth worthwhile would would've write written wrong yet yield yielded yields you
-your yours yourself yourselves zone zones
+returns reveal revealed reveals review rise rises role rotation rough roughly round routine row rows rule rules run
+running runs said same sample satisfied save saved saves saving saw say saying says scale scaled scaling score scored
+scores search second section sections see seeing seem seemed seeming seems seen separate separately separates series
+serve serves set sets setting settings several shall shape shapes share shared she shift shifted shifting short
+shortly should shouldn show showing shown shows side sides signal signals significant signs silent similar
+similarities similarity simple simply since sincere single sit sits situated situation six sixty size sized sizes
+slice slight slightly small so solely some somehow someone something sometime sometimes somewhere soon sort sought
+speak speaking speaks special specific specifically specified split spoke spot spots spread square stable stage stand
+standalone standard standing stands start starts state stated statement statements states statistic statistical
+statistics status stay stays step steps still stood strength strict strictly stronger strongest structural structure
+study sub subject subset substantial subtle successive such sufficient suggest suggested suggestive suggests suited
+sum summarise summary support supported supporting supports suppose supposed sure surrounding surroundings symmetric
+system systematic systems take taken takes taking tampered task technical technique techniques tell telling tells ten
+tend tends tentative tentatively term terms test tested testing tests than that that's the their them themselves then
+thence there there's thereafter thereby therefore therein thereupon these they thing things third this thorough
+thoroughly those though thought thousand three threefold threshold through throughout thru thus tied tilt time times
+title to together told tolerance too top topic total touches toward towards trace traces transform transition
+translate translated translation treat treated tried trigger triggered triggers try turned twelve twenty two twofold
+type types typical typically ultimately un unable unaffected uncertain uncertainty unclear under undergo undergone
+underlying underneath understand unequal uneven unexpected uniform unique unit units unknown unless unlike unlikely
+unnoticed unrelated unremarkable unsettled untested until unusual unusually up upon upper upward us use used useful
+uses using usual usually utilise valid validated validity value values variation varies vary verdict verifiable
+verified verify version versus very via vicinity view viewed visible visual visually wait warning warrant warrants was
+wasn wasn't way ways we weaker weakest weigh weighed weight well went were weren weren't what whatever when whence
+whenever where whereafter whereas whereby wherein whereupon wherever whether which while whither who whoever whole
+whom whose why wide widely wider width will willing wish with within without won word worded wording words work
+workflow worse worst worth worthwhile would would've wouldn write written wrong yes yet yield yielded yields you your
+yours yourself yourselves zero zone zones
 """
 NEUTRAL = frozenset(_NEUTRAL.split())

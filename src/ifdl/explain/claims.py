@@ -67,7 +67,7 @@ def _read(text: str, picture: Picture, verdict: Verdict) -> list[tuple[Line, lis
         else:
             claims, subjects = _claims(line, before, facts)
         if not any(claim.findings for claim in claims) and all(claim.supported for claim in claims):
-            rests = tuple(f.id for f in subjects)
+            rests = tuple(f.id for f in subjects) if claims else ()
             claims.append(Claim("ground", line.text, bool(rests), "" if rests else "it rests on no finding", rests))
         before = subjects or before
         found.append((line, [replace(claim, sentence=n) for claim in claims]))
