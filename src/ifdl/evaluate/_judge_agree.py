@@ -70,7 +70,6 @@ def of_scores(a: Sequence[Judged], b: Sequence[Judged], seed: int = 0) -> dict[s
         second = np.array([y.scores[name] for _, y in both])
         groups = [x.source or x.id for x, _ in both]
         marks = _marks(first), _marks(second)
-        marks = _marks(first), _marks(second)
         told[name] = {
             "spearman": _number(partial(_of_rows, spearman, first, second), len(both), groups, seed),
             "weighted_kappa": _number(partial(_of_rows, _kappa_of_marks, *marks), len(both), groups, seed),
