@@ -10,7 +10,8 @@ from __future__ import annotations
 import importlib
 import importlib.util
 import pkgutil
-from importlib.metadata import entry_points
+from functools import cache
+from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
 from typing import Protocol
 
@@ -39,18 +40,23 @@ class ExpertModule(Protocol):
 def names() -> tuple[str, ...]:
     """Public ids of all experts at hand, without importing them."""
     own = [m.name for m in pkgutil.iter_modules(__path__) if not m.name.startswith("_")]
-    return tuple(sorted(own)) + tuple(sorted(e.name for e in entry_points(group="ifdl.experts")))
+    return tuple(sorted(own)) + tuple(sorted(_joined()))
 
 
 def module(name: str) -> ExpertModule:
     """The module of that name. Raises KeyError that lists the names at hand."""
     if name not in names():
         raise KeyError(f"no expert is called {name!r}; there are: {', '.join(names()) or 'none yet'}")
-    for entry in entry_points(group="ifdl.experts"):
-        if entry.name == name:
-            return entry.load()  # type: ignore[no-any-return]
+    if name in _joined():
+        return _joined()[name].load()  # type: ignore[no-any-return]
     found: ExpertModule = importlib.import_module(f"{__name__}.{name}")
     return found
+
+
+@cache
+def _joined() -> dict[str, EntryPoint]:
+    """Third parties' experts, looked up once: it takes reading the metadata of every installed package."""
+    return {entry.name: entry for entry in entry_points(group="ifdl.experts")}
 
 
 def missing(name: str) -> str:

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 import ifdl
-from ifdl import intake
+from ifdl import evidence, experts, intake
 from ifdl.serve.batching import cascade, worker
 from ifdl.serve.batching.cascade import Plan, Policy
 from ifdl.serve.batching.table import STAGES, Row
@@ -142,3 +142,17 @@ def test_errors_are_rows(monkeypatch: pytest.MonkeyPatch) -> None:
         row = worker.examine(decoder, worker.Task("a.jpg", "0" * 64, SPLICE.read_bytes()), PLAN)
         assert isinstance(row, dict) and row["error"]["kind"] == "failed" and row["stage"] == "clues"
         assert "ZeroDivisionError" in row["error"]["reason"] and row["pipeline"] == PLAN.pipeline
+
+
+def test_installed_packages_are_not_read_again_for_every_picture(
+    picture: Picture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def again(**_: str) -> None:
+        raise AssertionError("it takes longer than most tests")
+
+    plan = Plan.of(("metadata",))
+    before = cascade.second(picture, cascade.first(picture, plan, {}), plan, "a.jpg")
+    for room in (evidence, experts):
+        monkeypatch.setattr(room, "entry_points", again)
+    after = cascade.second(picture, cascade.first(picture, plan, {}), plan, "a.jpg")
+    assert {**after, "seconds": 0} == {**before, "seconds": 0}
