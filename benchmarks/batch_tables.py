@@ -63,9 +63,9 @@ def _wanted(plan: Plan, row: dict[str, Any]) -> bool:
 
 def updated(page: str) -> str:
     """The page with the numbers as they now are."""
-    results = json.loads(RESULTS.read_text(encoding="utf-8"))
+    told = text(json.loads(RESULTS.read_text(encoding="utf-8"))) if RESULTS.exists() else "Not measured yet."
     head, rest = page.split(BEGIN)
-    return f"{head}{BEGIN}\n{text(results)}\n{END}{rest.split(END)[1]}"
+    return f"{head}{BEGIN}\n{told}\n{END}{rest.split(END)[1]}"
 
 
 def text(results: dict[str, Any]) -> str:

@@ -11,6 +11,7 @@ from __future__ import annotations
 import json
 import logging
 import os
+import socket
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -22,6 +23,7 @@ from ifdl.serve.batching.table import SEEN, Row, error_row
 from ifdl.serve.batching.worker import Task, Worker
 
 EXTRA = 'the engine ray needs the ray extra: pip install "ifdl[ray]"'
+LOOPBACK_ONLY = "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER"  # despite its name it works everywhere; 0 means loopback
 IN_FLIGHT = 2  # pieces that a pool member works on or has waiting
 
 
@@ -47,6 +49,10 @@ def rows(
     Raises ImportError where Ray is missing, ConnectionError where the cluster is.
     """
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # nothing is reported to anybody
+    if cluster.address:
+        _reachable(cluster.address)
+    else:  # read when Ray is first imported: without it, it listens on every interface, whatever address it is given
+        os.environ[LOOPBACK_ONLY] = "0"
     try:
         import ray
         import ray.data
@@ -63,13 +69,25 @@ def rows(
                 include_dashboard=False,
                 configure_logging=False,
                 log_to_driver=False,
-                _node_ip_address="127.0.0.1",  # nobody else's business
             )
     try:
+        if not cluster.address and ray.nodes()[0]["NodeManagerAddress"] != "127.0.0.1":
+            raise RuntimeError(f"Ray would listen beyond this machine; set {LOOPBACK_ONLY}=0 before it is imported")
         yield from _streamed(ray, pieces, plan, cluster, seconds, done)
     finally:
         if started:
             ray.shutdown()
+
+
+def _reachable(address: str) -> None:
+    """Raises ConnectionError at once where nobody answers; Ray itself tries for minutes."""
+    host, _, port = address.rpartition(":")
+    if not host or "/" in address or not port.isdigit():  # auto, or a scheme of Ray's own
+        return
+    try:
+        socket.create_connection((host.strip("[]"), int(port)), timeout=5).close()
+    except OSError as error:
+        raise ConnectionError(f"no Ray cluster answers at {address} ({error}); check --ray-address") from error
 
 
 def _streamed(
