@@ -64,6 +64,7 @@ def rows(
             ray.init(address=cluster.address, log_to_driver=False)
         else:
             ray.init(
+                "local",  # and not what RAY_ADDRESS may name
                 num_cpus=cluster.workers + cluster.experts,
                 object_store_memory=2 * cluster.memory,
                 include_dashboard=False,
@@ -71,8 +72,6 @@ def rows(
                 log_to_driver=False,
             )
     try:
-        if not cluster.address and ray.nodes()[0]["NodeManagerAddress"] != "127.0.0.1":
-            raise RuntimeError(f"Ray would listen beyond this machine; set {LOOPBACK_ONLY}=0 before it is imported")
         yield from _streamed(ray, pieces, plan, cluster, seconds, done)
     finally:
         if started:
@@ -93,6 +92,8 @@ def _reachable(address: str) -> None:
 def _streamed(
     ray: Any, pieces: Iterable[Piece], plan: Plan, cluster: Cluster, seconds: float, done: frozenset[bytes]
 ) -> Iterator[Row]:
+    if not cluster.address and ray.nodes()[0]["NodeManagerAddress"] != "127.0.0.1":
+        raise RuntimeError(f"Ray would listen beyond this machine; set {LOOPBACK_ONLY}=0 before it is imported")
     context = ray.data.DataContext.get_current()
     logging.getLogger("ray.data").setLevel(logging.ERROR)
     context.enable_progress_bars = False
