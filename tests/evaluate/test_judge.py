@@ -264,6 +264,12 @@ def test_the_sheet_by_keyboard_in_a_browser(tmp_path: Path) -> None:
         with page.expect_download() as download:
             page.keyboard.press("s")
         download.value.save_as(tmp_path / "choices.json")
+        for _ in range(10):  # Chromium hands a page's store to the next process some milliseconds late
+            page.reload()
+            if page.locator("#count").inner_text() == "3 of 7 chosen":
+                break
+            page.wait_for_timeout(300)
+        assert page.locator("#count").inner_text() == "3 of 7 chosen"
         browser.close()
     assert not wrong
     saved = json.loads((tmp_path / "choices.json").read_text())

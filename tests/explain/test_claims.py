@@ -15,6 +15,8 @@ from ifdl.types import Report, Word
 
 HERE = Path(__file__).resolve().parent
 EXAMPLES = HERE.parents[1] / "examples"
+MEASURED = json.loads((HERE.parents[1] / "results" / "claims.json").read_text(encoding="utf-8"))
+HELD = "planted_held.jsonl"  # measured, never looked at by whoever writes the parser
 NAMES = ("splice", "copymove", "retouch", "untouched")
 
 
@@ -42,9 +44,11 @@ def test_planted_claims(file: str, check: Checker) -> None:
     stands = [all(c.supported for c in check(row["picture"], row["text"])) for row in rows]
     false = [stood for stood, row in zip(stands, rows, strict=True) if not row["true"]]
     true = [stood for stood, row in zip(stands, rows, strict=True) if row["true"]]
-    assert sum(false) <= 0.05 * len(false)
-    # The held-out texts were measured once, 39 of 44 left standing, and nothing was tuned by them since.
-    assert sum(true) >= (0.85 if file == "planted_held.jsonl" else 0.9) * len(true)
+    told = MEASURED["files"][file]
+    assert (len(false) - sum(false), len(true) - sum(true)) == (told["caught"], told["dropped"]), "measure them again"
+    if file != HELD:
+        assert sum(false) <= 0.05 * len(false)
+        assert sum(true) >= 0.9 * len(true)
 
 
 @pytest.mark.parametrize("name", NAMES)

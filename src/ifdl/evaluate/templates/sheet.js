@@ -9,9 +9,12 @@ function state() {
   const choices = rows.map((row, n) => ({ row: n, choice: chosen(row) })).filter(c => c.choice);
   return { schema: "ifdl-choices-1", sheet, rater: rater.value, of: rows.length, choices };
 }
+function count() {
+  document.getElementById("count").textContent = `${state().choices.length} of ${rows.length} chosen`;
+}
 function keep() {
   const now = state();
-  document.getElementById("count").textContent = `${now.choices.length} of ${rows.length} chosen`;
+  count();
   try { localStorage.setItem(store, JSON.stringify(now)); } catch { /* a private window keeps nothing */ }
 }
 function restore() {
@@ -58,4 +61,4 @@ document.addEventListener("keydown", event => {
   event.preventDefault();
 });
 restore();
-keep();
+count();  // nothing is written before a choice is made: what could not be read yet must not be lost
