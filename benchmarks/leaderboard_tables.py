@@ -258,6 +258,7 @@ def ship(out: Path) -> None:
             raise SystemExit(f"{name}: {about['stored_bytes']} bytes of weights are more than 1.5 MB")
         shutil.copyfile(out / name / "weights.safetensors", place / f"{name}_small.safetensors")
         source = Path(str(experts.module(name).__file__))
-        pinned = re.sub(r'^WEIGHTS_SHA256 = "[0-9a-f]*"', f'WEIGHTS_SHA256 = "{about["sha256"]}"', source.read_text(encoding="utf-8"), flags=re.M)  # fmt: skip # noqa: E501
-        write_text(source, pinned)
+        pin = f'WEIGHTS_SHA256 = "{about["sha256"]}"'
+        text = source.read_text(encoding="utf-8")
+        write_text(source, re.sub(r'^WEIGHTS_SHA256 = "[0-9a-f]*"', pin, text, flags=re.M))
         print(f"{name}: weights/{name}_small.safetensors, pinned")

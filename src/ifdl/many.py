@@ -124,7 +124,9 @@ def _pool(workers: int, begin: tuple[Callable[..., None], tuple[Any, ...]] | Non
 
 def _start(threads: int) -> None:
     """Share the cores before the first library counts them."""
-    for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
+    from ifdl.nets.runtime import THREADS
+
+    for name in THREADS:
         os.environ.setdefault(name, str(threads))
 
 

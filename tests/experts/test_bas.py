@@ -17,12 +17,6 @@ from tests.experts import planted  # noqa: E402
 from tests.experts.test_wscl import RESNET  # noqa: E402
 
 
-@pytest.fixture(autouse=True)
-def _one_thread() -> None:
-    torch.set_num_threads(1)
-    torch.manual_seed(0)
-
-
 def outputs(cells: torch.Tensor, erased: torch.Tensor, heat: torch.Tensor) -> dict[str, torch.Tensor]:
     return {
         "cells": cells, "erased": erased, "map": heat, "classes": cells.mean((2, 3)), "ramp": torch.tensor(1.0),

@@ -22,12 +22,6 @@ from tests.experts.test_wscl import RESNET  # noqa: E402
 MOST = 60  # grey levels of the strongest edit
 
 
-@pytest.fixture(autouse=True)
-def _one_thread() -> None:
-    torch.set_num_threads(1)
-    torch.manual_seed(0)
-
-
 def graded(count: int, seed: int, strength: float | None = None, side: int = 48) -> tuple[Any, NDArray[np.float32]]:
     """Smooth pictures with a chequered part of some strength, and the change in each pixel as a share of 255."""
     rng = np.random.default_rng(seed)

@@ -16,12 +16,6 @@ from ifdl.nets.ifdl_small import IfdlSmall, Matching, Shape  # noqa: E402
 from tests.photographs import bundled  # noqa: E402
 
 
-@pytest.fixture(autouse=True)
-def _one_thread() -> None:
-    torch.set_num_threads(1)
-    torch.manual_seed(0)
-
-
 def truth(count: int, side: int) -> dict[str, torch.Tensor]:
     mask = torch.zeros(count, 1, side, side)
     mask[0, :, 8:24, 8:40] = 1

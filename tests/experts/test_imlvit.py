@@ -21,12 +21,6 @@ from tests.experts import planted  # noqa: E402
 from tests.photographs import bundled  # noqa: E402
 
 
-@pytest.fixture(autouse=True)
-def _one_thread() -> None:
-    torch.set_num_threads(1)
-    torch.manual_seed(0)
-
-
 class Loud(nets.ImlVit):
     """The same net, with anything at all in the cells of the padding."""
 

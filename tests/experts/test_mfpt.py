@@ -17,12 +17,6 @@ from ifdl.nets import mfpt as nets  # noqa: E402
 from tests.experts import planted  # noqa: E402
 
 
-@pytest.fixture(autouse=True)
-def _one_thread() -> None:
-    torch.set_num_threads(1)
-    torch.manual_seed(0)
-
-
 @pytest.mark.parametrize("size", [(64, 64), (30, 43), (1, 9)])
 def test_bands_sum_to_the_picture(size: tuple[int, int]) -> None:
     pixels = torch.rand(2, 3, *size)

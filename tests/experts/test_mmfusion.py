@@ -23,12 +23,6 @@ from tests.experts import planted  # noqa: E402
 from tests.photographs import bundled  # noqa: E402
 
 
-@pytest.fixture(autouse=True)
-def _one_thread() -> None:
-    torch.set_num_threads(1)
-    torch.manual_seed(0)
-
-
 def batch(count: int = 4, seed: int = 0) -> tuple[Any, dict[str, Any]]:
     pictures, masks, labels = planted.splices(count, seed=seed)
     pixels = torch.from_numpy(np.stack(pictures).transpose(0, 3, 1, 2).astype(np.float32) / 255)

@@ -20,12 +20,6 @@ from ifdl.nets.relayformer import Cells  # noqa: E402
 from tests.photographs import bundled  # noqa: E402
 
 
-@pytest.fixture(autouse=True)
-def _one_thread() -> None:
-    torch.set_num_threads(1)
-    torch.manual_seed(0)
-
-
 def net(**changes: Any) -> Any:
     shape = replace(nets.TINY, **changes)
     made = nets.RelayFormer(shape, plain.plain_vit(shape.vit))

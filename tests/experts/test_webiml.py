@@ -23,12 +23,6 @@ from tests.photographs import bundled  # noqa: E402
 TINY = {"hidden_sizes": [8, 8, 12, 16], "depths": [1, 1, 1, 1]}
 
 
-@pytest.fixture(autouse=True)
-def _one_thread() -> None:
-    torch.set_num_threads(1)
-    torch.manual_seed(0)
-
-
 @pytest.fixture(scope="module")
 def photograph() -> Any:
     return np.ascontiguousarray(decode(bundled()[0].data).pixels[40:200, 60:220])

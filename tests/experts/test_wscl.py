@@ -21,12 +21,6 @@ from tests.experts import planted  # noqa: E402
 RESNET = {"embedding_size": 8, "hidden_sizes": [8, 8, 12, 16], "depths": [1, 1, 1, 1], "layer_type": "basic"}
 
 
-@pytest.fixture(autouse=True)
-def _one_thread() -> None:
-    torch.set_num_threads(1)
-    torch.manual_seed(0)
-
-
 def test_adaptive_pooling_is_otsus_split_by_brute_force() -> None:
     rng = np.random.default_rng(0)
     for shape in ((1, 1), (1, 2), (3, 5), (8, 8)):

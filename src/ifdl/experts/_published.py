@@ -68,20 +68,26 @@ class Published(Expert):
         from ifdl import intake
 
         picture = source if isinstance(source, Picture) else intake.load(source)
+        merged, votes = self.merged(picture, lambda found: found["map"][0])
+        return self.restore({"map": merged[None], "classes": votes}, picture)
+
+    def merged(
+        self, picture: Picture, layer: Callable[[Arrays], NDArray[np.float32]]
+    ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        """What `layer` takes (h×w or C×h×w) from the outputs for each tile, merged; and "classes", a row a tile."""
         size = (picture.height, picture.width)
         tile = min(self.TILE, max(2 * self.STEP, -(-max(size) // self.STEP) * self.STEP))
         origins = tiles.plan(size, tile, min(self.OVERLAP, tile // 4))
         votes = []
 
-        def maps() -> Iterator[NDArray[np.float32]]:
+        def parts() -> Iterator[NDArray[np.float32]]:
             for origin in origins:
-                part = np.asarray(tiles.cut(picture.pixels, origin, tile), np.uint8)
-                found = self.run(self.prepare(part))
+                found = self.run(self.prepare(np.asarray(tiles.cut(picture.pixels, origin, tile), np.uint8)))
                 votes.append(found["classes"])
-                yield found["map"][0]
+                yield layer(found)
 
-        merged = tiles.merge(maps(), origins, size, self.STRIDE)
-        return self.restore({"map": merged[None], "classes": np.stack(votes)}, picture)
+        merged = tiles.merge(parts(), origins, size, self.STRIDE)
+        return merged, np.stack(votes)
 
     def restore(self, outputs: Arrays, picture: Picture) -> Prediction:
         """ "map" 1×h×w as heat; "classes" of one tile or of each, T×K, as shares of the likeliest edited tile.

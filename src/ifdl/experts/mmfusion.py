@@ -5,7 +5,7 @@ The network is in `ifdl.nets.mmfusion`. Two phases: first the map, then confiden
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal
@@ -15,7 +15,6 @@ from numpy.typing import NDArray
 
 from ifdl.experts._base import Arrays
 from ifdl.experts._published import Published, sigmoid, trained
-from ifdl.nets import tiles
 from ifdl.signal.regions import mask_of
 from ifdl.types import Card, Finding, Map, Picture, Prediction, Question, State
 
@@ -69,20 +68,13 @@ class MMFusion(Published):
 
     def outputs(self, picture: Picture) -> Arrays:
         """Every output of the net for a picture, tiles merged, C×h×w; "classes" T×2, a row for each tile."""
-        size = (picture.height, picture.width)
-        tile = min(self.TILE, max(2 * self.STEP, -(-max(size) // self.STEP) * self.STEP))
-        origins = tiles.plan(size, tile, min(self.OVERLAP, tile // 4))
-        votes = []
 
-        def maps() -> Iterator[NDArray[np.float32]]:
-            for origin in origins:
-                found = self.run(self.prepare(np.asarray(tiles.cut(picture.pixels, origin, tile), np.uint8)))
-                votes.append(found["classes"])
-                # Before phase 2 there is no reliability: every cell is as good as another.
-                yield np.concatenate([found.get(name, np.zeros_like(found["map"])) for name in LAYERS])
+        def layers(found: Arrays) -> NDArray[np.float32]:
+            # Before phase 2 there is no reliability: every cell is as good as another.
+            return np.concatenate([found.get(name, np.zeros_like(found["map"])) for name in LAYERS])
 
-        merged = tiles.merge(maps(), origins, size, self.STRIDE)
-        return {name: merged[n : n + 1] for n, name in enumerate(LAYERS)} | {"classes": np.stack(votes)}
+        merged, votes = self.merged(picture, layers)
+        return {name: merged[n : n + 1] for n, name in enumerate(LAYERS)} | {"classes": votes}
 
     def predict(self, source: str | Path | Picture) -> Prediction:
         """Tiles at stored size, merged without seams."""

@@ -1,13 +1,18 @@
-"""ONNX Runtime, on the processor, and silent: without this it reports to its maker and leaves a device id at home.
+"""How networks run here: on how many threads, and in ONNX Runtime on the processor, silent.
 
-See "Disabling Telemetry" in the Privacy.md that comes with onnxruntime (1.24 and later).
+Unless told, ONNX Runtime reports to its maker and leaves a device id at home: see "Disabling Telemetry" in the
+Privacy.md that comes with it (1.24 and later).
 """
 
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+
+THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 
 
 def session(graph: Path, threads: int | None = None) -> Any:
@@ -28,3 +33,18 @@ def session(graph: Path, threads: int | None = None) -> Any:
 def cores() -> int:
     """How many threads to use: as OMP_NUM_THREADS says, else one for each core."""
     return int(os.environ.get("OMP_NUM_THREADS") or 0) or os.cpu_count() or 1
+
+
+@contextmanager
+def one_thread_each() -> Iterator[None]:
+    """Processes started meanwhile give their linear algebra one thread: they share the cores already."""
+    before = {name: os.environ.get(name) for name in THREADS}
+    os.environ.update(dict.fromkeys(THREADS, "1"))
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                del os.environ[name]
+            else:
+                os.environ[name] = value

@@ -16,7 +16,7 @@ import multiprocessing
 import os
 import signal
 from collections import deque
-from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor, ThreadPoolExecutor
 from dataclasses import asdict, dataclass, replace
 from itertools import islice
@@ -32,6 +32,7 @@ from ifdl.data.manifest import Split, split_of
 from ifdl.forge import material, produce
 from ifdl.forge.material import Photograph, Sources
 from ifdl.forge.recipe import Recipe as ForgeRecipe
+from ifdl.nets.runtime import one_thread_each
 from ifdl.train.recipe import Data
 
 AUTHENTIC, EDITED = 0, 1
@@ -102,7 +103,7 @@ def batches(found: list[Photograph], data: Data, seed: int, numbers: Iterable[in
     coming: deque[Future[Batch]] = deque()
     left = iter(numbers)
     try:
-        with _one_thread_each():
+        with one_thread_each():
             coming.extend(pool.submit(_work, number) for number in islice(left, AHEAD * data.workers))
         while coming:
             done = coming.popleft().result()
@@ -235,19 +236,3 @@ def _sources(found: list[Photograph], recipe: ForgeRecipe, data: Data) -> Source
 
         detector = ObjectDetector()
     return Sources(found, data.cache_mb * 1024**2, detector)
-
-
-@contextlib.contextmanager
-def _one_thread_each() -> Iterator[None]:
-    """Processes started meanwhile give their linear algebra one thread: they are as many as there are cores."""
-    names = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
-    before = {name: os.environ.get(name) for name in names}
-    os.environ.update(dict.fromkeys(names, "1"))
-    try:
-        yield
-    finally:
-        for name, value in before.items():
-            if value is None:
-                del os.environ[name]
-            else:
-                os.environ[name] = value

@@ -7,23 +7,22 @@ child of its own, under limits (`ifdl.intake`).
 from __future__ import annotations
 
 import contextlib
-import os
 import signal
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from multiprocessing import get_context
 from multiprocessing.connection import Connection
 from typing import Any
 
 from ifdl import intake
+from ifdl.nets.runtime import one_thread_each
 from ifdl.serve.batching import cascade
 from ifdl.serve.batching.cascade import Plan
 from ifdl.serve.batching.table import Row, error_row
 
 START_SECONDS = 120.0
 READY = "ready"
-THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 
 
 @dataclass(frozen=True)
@@ -97,7 +96,7 @@ class Worker:
         context = get_context("spawn")
         self.pipe, other = context.Pipe()
         self._process = context.Process(target=self._serve, args=(other, self.plan), daemon=True)
-        with _one_thread():
+        with one_thread_each():
             self._process.start()
         other.close()
         self._task: Task | None = None
@@ -162,18 +161,3 @@ class Worker:
     def _lost(self, task: Task, kind: str, reason: str) -> Row:
         stage = "expert" if task.half else "decode" if kind == "died" else "clues"
         return task.failed(kind, reason, stage) | {"pipeline": self.plan.pipeline}
-
-
-@contextlib.contextmanager
-def _one_thread() -> Iterator[None]:
-    """One thread in each process that starts meanwhile: the processes share the cores already."""
-    before = {name: os.environ.get(name) for name in THREADS}
-    os.environ.update(dict.fromkeys(THREADS, "1"))
-    try:
-        yield
-    finally:
-        for name, value in before.items():
-            if value is None:
-                del os.environ[name]
-            else:
-                os.environ[name] = value
