@@ -70,7 +70,7 @@ def train(out: Path, name: str, samples: int, threads: int) -> None:
     changes = (
         *arm.changes, *STREAM, f"schedule.steps={steps}", f"schedule.warmup={min(100, steps // 4)}",
         f"validation.every={steps}", f"validation.pictures={min(PAIRS, max(4, samples // 8))}",
-        f"validation.cache={out / 'validation'}",
+        f"validation.cache={out / 'validation'}", f"data.kept={out / 'stream'}",
     )  # fmt: skip
     words = [sys.executable, "-m", "ifdl.serve.cli", "train", arm.recipe, "--out", str(place / "run")]
     words += [word for change in changes for word in ("--set", change)]

@@ -26,8 +26,8 @@ def plan(place: Path) -> recipe.Data:
 
 
 def same(one: data.Batch, other: data.Batch) -> bool:
-    arrays = zip((*one.pictures, one.masks, one.labels), (*other.pictures, other.masks, other.labels), strict=True)
-    return one.sources == other.sources and all(np.array_equal(a, b) for a, b in arrays)
+    told = [(*batch.pictures, batch.masks, batch.labels, batch.grades) for batch in (one, other)]
+    return one.sources == other.sources and all(np.array_equal(a, b) for a, b in zip(*told, strict=True))
 
 
 def test_workers_and_where_one_starts_change_nothing(place: Path, plan: recipe.Data) -> None:
@@ -37,6 +37,22 @@ def test_workers_and_where_one_starts_change_nothing(place: Path, plan: recipe.D
     apart = list(data.batches(found, replace(plan, workers=1), 3, range(2, 4)))
     assert all(same(a, b) for a, b in zip(apart, made[2:], strict=True))
     assert not same(next(data.batches(found, plan, 4, [0])), made[0])
+
+
+def test_kept_batches_are_read_again_and_others_made(
+    place: Path, plan: recipe.Data, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found = data.photographs([place], Split.TRAIN)
+    made = list(data.batches(found, plan, 3, range(5)))
+    keeping = replace(plan, kept=tmp_path / "stream")
+    list(data.batches(found, keeping, 3, (1, 3)))
+    both = list(data.batches(found, replace(keeping, workers=1), 3, range(5)))
+    assert all(same(a, b) for a, b in zip(both, made, strict=True)) and [b.number for b in both] == [0, 1, 2, 3, 4]
+    monkeypatch.setattr(data, "make", None)
+    again = list(data.batches(found, keeping, 3, range(5)))
+    assert all(same(a, b) for a, b in zip(again, made, strict=True))
+    with pytest.raises(TypeError):  # another stream, nothing of which is kept
+        list(data.batches(found, keeping, 4, range(5)))
 
 
 def test_shares_hold_and_edits_are_masked(place: Path, plan: recipe.Data) -> None:

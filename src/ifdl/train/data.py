@@ -19,7 +19,7 @@ from collections import deque
 from collections.abc import Callable, Generator, Iterable, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor, ThreadPoolExecutor
 from dataclasses import asdict, dataclass, replace
-from itertools import islice
+from itertools import islice, tee
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -90,7 +90,13 @@ def data_hash(found: Sequence[Photograph], recipe: ForgeRecipe) -> str:
 
 
 def batches(found: list[Photograph], data: Data, seed: int, numbers: Iterable[int]) -> Generator[Batch]:
-    """The batches of these numbers, in order, by `data.workers` processes (0: in this one)."""
+    """The batches of these numbers, in order, by `data.workers` processes (0: in this one).
+
+    With `data.kept` what an earlier run of this stream made is read, and what is made is kept.
+    """
+    if data.kept:
+        yield from _kept(found, data, seed, numbers, data.kept)
+        return
     recipe = data.forging()
     if data.workers == 0:
         sources = _sources(found, recipe, data)
@@ -111,6 +117,41 @@ def batches(found: list[Photograph], data: Data, seed: int, numbers: Iterable[in
             yield done
     finally:
         pool.shutdown(cancel_futures=True)
+
+
+def _kept(found: list[Photograph], data: Data, seed: int, numbers: Iterable[int], folder: Path) -> Generator[Batch]:
+    """The same, through a folder that holds this stream under a name that says all a batch rests on."""
+    told = [data_hash(found, data.forging()), data.batch, data.authentic, data.flips, seed]
+    place = folder / hashlib.sha256(json.dumps(told).encode()).hexdigest()[:16]
+    place.mkdir(parents=True, exist_ok=True)
+    wanted, asked = tee(numbers)
+    there: dict[int, bool] = {}  # decided once: another run may write meanwhile
+
+    def path(number: int) -> Path:
+        return place / f"{number:08d}.npz"
+
+    def missing(number: int) -> bool:
+        return not there.setdefault(number, path(number).is_file())
+
+    fresh = batches(found, replace(data, kept=None), seed, filter(missing, asked))
+    with contextlib.closing(fresh):
+        for number in wanted:
+            if missing(number):
+                made = next(fresh)
+                part = place / f".{number:08d}.{os.getpid()}.npz"  # there whole or not at all
+                arrays: dict[str, Any] = {name: np.asarray(value) for name, value in vars(made).items()}
+                np.savez(part, **arrays)
+                part.replace(path(number))
+            with np.load(path(number), allow_pickle=False) as kept:
+                yield Batch(
+                    number,
+                    tuple(kept["pictures"]),
+                    kept["masks"],
+                    kept["labels"],
+                    tuple(kept["sources"].tolist()),
+                    kept["grades"],
+                )
+            del there[number]
 
 
 def ahead(items: Iterable[Given], work: Callable[[Given], Made]) -> Generator[Made]:
