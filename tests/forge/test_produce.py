@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import io
 import json
+import re
 from pathlib import Path
 from typing import NamedTuple
 
@@ -89,6 +90,24 @@ def test_captions_rest_on_the_record(made: list[produce.Pair]) -> None:
             assert step.content in text
             assert all(f"{cue}:" in text for cue in step.cues)
     assert len({p.caption.type for p in made}) > 1, "the wording must vary"
+
+
+def test_captions_place_edits_where_they_lie_in_the_file(folder: Path) -> None:
+    """Laundering reduces and cuts: boxes of the scene would point elsewhere, and mostly do."""
+    fixed = dataclasses.replace(recipe.load(), size=(128, 128))
+    held, before = [], []
+    for pair in produce.pairs(material.find(folder), fixed, 5, range(12)):
+        told = [tuple(map(int, found)) for found in re.findall(r"x (\d+)-(\d+), y (\d+)-(\d+)", pair.caption.areas)]
+        inside = np.zeros_like(pair.mask)
+        for left, right, top, bottom in told:
+            assert 0 <= left < right <= 128 and 0 <= top < bottom <= 128
+            inside[top:bottom, left:right] = True
+        held.append(inside[pair.mask].mean())
+        scene = np.zeros_like(pair.mask)
+        for x, y, width, height in (step.target_box for step in pair.steps):
+            scene[y : y + height, x : x + width] = True
+        before.append(scene[pair.mask].mean())
+    assert min(held) > 0.95 and np.mean(before) < 0.8
 
 
 def test_contact_sheet_shows_every_pair(made: list[produce.Pair]) -> None:

@@ -23,7 +23,7 @@ from ifdl.forge.caption import Caption, caption
 from ifdl.forge.launder import Chain
 from ifdl.forge.material import Detector, Photograph, Sources, crop
 from ifdl.forge.recipe import Recipe
-from ifdl.forge.record import Box, Material, Step, Thing, box_of
+from ifdl.forge.record import Box, Material, Step, Thing, box_of, filled
 from ifdl.intake.errors import IntakeError
 
 Rng = np.random.Generator
@@ -40,7 +40,7 @@ class Pair:
     """A finished forgery and its sibling, both as file bytes of `suffix` ("jpg", "png", "webp").
 
     `mask` bool H×W fits both files. `steps` have their boxes in the scene before laundering; `box` is
-    the mask's (x, y, width, height) in the finished file. `sources` are the photographs used, the host
+    the mask's (x, y, width, height) in the finished file, where the `caption` has its places too. `sources` are the photographs used, the host
     first.
     """
 
@@ -105,11 +105,14 @@ def _try(sources: Sources, recipe: Recipe, engine: str, rng: Rng) -> Pair | None
     if cv2.absdiff(forgery.pixels, untouched)[forgery.mask].mean() < LEAST_CHANGE:
         return None
     chain = Chain.draw(rng, str(rng.choice(list(recipe.strata), p=_shares(recipe.strata))))
-    edited = chain.apply(forgery.pixels, (forgery.mask,), size=recipe.size)
+    boxes = tuple(filled(step.target_box, forgery.mask.shape) for step in forgery.steps)
+    edited = chain.apply(forgery.pixels, (forgery.mask, *boxes), size=recipe.size)
     sibling = chain.apply(untouched, (), size=recipe.size)
     mask = edited.masks[0]
     if not recipe.least_area <= mask.mean() <= recipe.most_area:
         return None
+    moved = zip(forgery.steps, edited.masks[1:], strict=True)
+    shown = [replace(step, target_box=box_of(box)) for step, box in moved if box.any()]
     donors_used = tuple(dict.fromkeys(s.donor for s in forgery.steps if s.donor))
     return Pair(
         index=-1,
@@ -123,7 +126,7 @@ def _try(sources: Sources, recipe: Recipe, engine: str, rng: Rng) -> Pair | None
         steps=forgery.steps,
         shot_by=shot_by,
         laundered=edited.words,
-        caption=caption(forgery.steps, host.pixels.shape[:2], rng),
+        caption=caption(shown, mask.shape, rng),
     )
 
 

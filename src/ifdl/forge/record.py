@@ -112,3 +112,11 @@ def box_of(mask: Mask) -> Box:
         int(columns[-1] - columns[0] + 1),
         int(rows[-1] - rows[0] + 1),
     )
+
+
+def filled(box: Box, size: tuple[int, ...]) -> Mask:
+    """The box as a mask of (height, width) `size`."""
+    x, y, width, height = box
+    mask = np.zeros(size, bool)
+    mask[y : y + height, x : x + width] = True
+    return mask
