@@ -21,13 +21,15 @@ from benchmarks.leaderboard import CONTROLS, PLAIN, ROOT, STREAM, arms
 from ifdl import experts
 from ifdl.data.manifest import write_text
 from ifdl.evaluate import leaderboard, protocol, published
-from ifdl.evaluate.intervals import paired
+from ifdl.evaluate.intervals import Paired, paired
 from ifdl.evaluate.result import environment
 
 SHOWN = ("casia1_dev", "lalonde_dev")  # inpaint_dev is a look, not a score
 BOARD, DOCS = ROOT / "results" / "leaderboard.json", ROOT / "docs" / "leaderboard.md"
 MEASURED = ROOT / "src" / "ifdl" / "weights" / "measured.json"
 NATIVE = "native-1"
+PLACES = ("boards", "parts", "costs", "robust", "published")
+SHIPPED = ROOT / "results" / NATIVE / f"{SHOWN[0]}-ifdl_small.json"
 # What the cards of these systems say of their published numbers goes with each of them; other sets are not ours.
 SYSTEMS = {"MMFusion": "mmfusion", "IML-ViT": "imlvit", "RelayFormer": "relayformer", "MFPT": "mfpt", "WSCL": "wscl"}
 
@@ -62,7 +64,32 @@ def gathered(out: Path) -> dict[str, Any]:
         "stream": STREAM,
         "environment": environment("python benchmarks/leaderboard.py report"),
         "systems": found,
+        "parts": {
+            name: _part(_results(out / _whole(name)), _results(out / name)) for name in CONTROLS if name in found
+        },
     }
+
+
+def _whole(name: str) -> str:
+    """The system that a control is without its part: "mmfusion" of "mmfusion_rgb"."""
+    return name.rsplit("_", 1)[0]
+
+
+def _part(whole: dict[str, Any], without: dict[str, Any]) -> dict[str, Any]:
+    """What the part adds to IoU and pixel AUC (native-1) on each set, paired by picture and drawn by photograph."""
+    added: dict[str, Any] = {}
+    for key in (f"{data}-{NATIVE}" for data in SHOWN):
+        if key in whole and key in without:
+            added[key] = {n: vars(difference(whole[key], without[key], n)) for n in ("iou", "auc")}
+    return added
+
+
+def difference(one: dict[str, Any], other: dict[str, Any], number: str) -> Paired:
+    """How far a number of one result is above that of another, over the pictures that both have."""
+    values = {r["image"]: r["values"].get(number) for r in other["rows"]}
+    pairs = [(r["values"].get(number), values.get(r["image"]), r["source"]) for r in one["rows"]]
+    known = [(a, b, s) for a, b, s in pairs if a is not None and b is not None]
+    return paired([k[0] for k in known], [k[1] for k in known], [k[2] for k in known])
 
 
 def _results(place: Path) -> dict[str, dict[str, Any]]:
@@ -94,10 +121,7 @@ def row(one: dict[str, Any], plain: Sequence[dict[str, Any]]) -> dict[str, Any]:
     """The numbers of a result, and its headline's difference to that of the better control, paired by picture."""
     headline = one["protocol"]["headline"][0]
     control = max(plain, key=lambda p: p["numbers"][headline]["value"] or 0.0)
-    values = {r["image"]: r["values"].get(headline) for r in control["rows"]}
-    pairs = [(r["values"].get(headline), values.get(r["image"]), r["source"]) for r in one["rows"]]
-    known = [(a, b, s) for a, b, s in pairs if a is not None and b is not None]
-    apart = paired([k[0] for k in known], [k[1] for k in known], [k[2] for k in known])
+    apart = difference(one, control, headline)
     kept = {n: {k: v for k, v in number.items() if k != "what"} for n, number in one["numbers"].items()}
     return {
         "protocol": one["protocol"]["name"],
@@ -112,11 +136,16 @@ def row(one: dict[str, Any], plain: Sequence[dict[str, Any]]) -> dict[str, Any]:
 
 
 def measured(told: dict[str, Any]) -> dict[str, Any]:
-    """What `ifdl models` shows: native-1 on the first set, of every system."""
+    """What `ifdl models` shows: native-1 on the first set, of every system; of ifdl_small's as shipped, not as here."""
     systems = {}
+    if shipped := _json(SHIPPED):
+        number = shipped["numbers"]["iou"]
+        systems["ifdl_small"] = {"number": "IoU", "data": SHOWN[0], "protocol": NATIVE, "undertrained": False}
+        systems["ifdl_small"] |= {k: number[k] for k in ("value", "low", "high")}
+        systems["ifdl_small"] |= {"weights_sha256": shipped["system"]["weights_sha256"]}
     for name, about in told["systems"].items():
         row = about["results"].get(f"{SHOWN[0]}-{NATIVE}")
-        if row is None or name in (*PLAIN, *CONTROLS):
+        if row is None or name in (*PLAIN, *CONTROLS, "ifdl_small"):
             continue
         number = row["numbers"][row["headline"]]
         systems[name] = {"number": named(NATIVE, row["headline"]), "data": SHOWN[0], "protocol": NATIVE}
@@ -144,7 +173,7 @@ def named(protocol_name: str, number: str) -> str:
 
 def tables(told: dict[str, Any]) -> dict[str, str]:
     """Every table of the page by the name of its place."""
-    made = {"costs": costs(told), "robust": robust(told), "published": literature(told)}
+    made = {"costs": costs(told), "parts": parts(told), "robust": robust(told), "published": literature(told)}
     keys = dict.fromkeys(key for about in told["systems"].values() for key in about["results"])
     chosen = [(key, s, p) for s in SHOWN for key in keys for p in protocol.names() if key == f"{s}-{p}"]
     boards = [f"**{s}, {p}**\n\n{board(told, key)}" for key, s, p in chosen]
@@ -191,6 +220,19 @@ def costs(told: dict[str, Any]) -> str:
     return "\n".join(lines)
 
 
+def parts(told: dict[str, Any]) -> str:
+    """What each system gains by the part it is named for."""
+    keys = [f"{data}-{NATIVE}" for data in SHOWN]
+    heads = [f"{words}, {key.removesuffix(f'-{NATIVE}')}" for key in keys for words in ("IoU", "pixel AUC")]
+    lines = [f"| the part | {' | '.join(heads)} |", f"|---{'|---' * len(heads)}|"]
+    for name, added in told.get("parts", {}).items():
+        cells = []
+        for about in (added.get(key, {}).get(n) for key in keys for n in ("iou", "auc")):
+            cells.append(f"{about['difference']:+.3f} [{about['low']:+.3f}, {about['high']:+.3f}]" if about else "–")
+        lines.append(f"| `{_whole(name)}` against {CONTROLS[name].words} | {' | '.join(cells)} |")
+    return "\n".join(lines)
+
+
 def robust(told: dict[str, Any]) -> str:
     """native-1's first number on a part of the first set, as it is changed."""
     keys = dict.fromkeys(k for a in told["systems"].values() for k in a["results"] if re.match(rf"{SHOWN[0]}-\w+\d", k))
@@ -230,7 +272,7 @@ def _shown(name: str, told: dict[str, Any]) -> str:
     return f"`{name}` ({words})" if words else f"`{name}`"
 
 
-def updated(text: str, told: dict[str, Any], names: Sequence[str] = ("boards", "costs", "robust", "published")) -> str:
+def updated(text: str, told: dict[str, Any], names: Sequence[str] = PLACES) -> str:
     """docs/leaderboard.md with its tables made anew."""
     made = tables(told)
     for name in names:
@@ -244,7 +286,10 @@ def updated(text: str, told: dict[str, Any], names: Sequence[str] = ("boards", "
 
 
 def ship(out: Path) -> None:
-    """Copy weights to weights/ and pin their hashes, of systems that beat the controls on the first set."""
+    """Copy weights to weights/, of systems that beat the controls on the first set.
+
+    Their hashes, and where they mark and from which score they speak, are written into the systems' own files.
+    """
     place = ROOT / "weights"
     place.mkdir(exist_ok=True)
     for name, about in gathered(out)["systems"].items():
@@ -258,7 +303,13 @@ def ship(out: Path) -> None:
             raise SystemExit(f"{name}: {about['stored_bytes']} bytes of weights are more than 1.5 MB")
         shutil.copyfile(out / name / "weights.safetensors", place / f"{name}_small.safetensors")
         source = Path(str(experts.module(name).__file__))
-        pin = f'WEIGHTS_SHA256 = "{about["sha256"]}"'
-        text = source.read_text(encoding="utf-8")
-        write_text(source, re.sub(r'^WEIGHTS_SHA256 = "[0-9a-f]*"', pin, text, flags=re.M))
+        write_text(source, pinned(source.read_text(encoding="utf-8"), about["sha256"], about["chosen"]))
         print(f"{name}: weights/{name}_small.safetensors, pinned")
+
+
+def pinned(code: str, sha256: str, chosen: dict[str, Any]) -> str:
+    """A system's file with the hash of its weights and, in its first class, their threshold and gate."""
+    code = re.sub(r'^WEIGHTS_SHA256 = "[0-9a-f]*"', f'WEIGHTS_SHA256 = "{sha256}"', code, count=1, flags=re.M)
+    levels = f"    THRESHOLD, GATE = {chosen['threshold']:.4f}, {chosen['gate']:.4f}\n"
+    own = re.compile(r"^    CARD = CARD\n(?:    THRESHOLD, GATE = .*\n)?", re.M)
+    return own.sub(f"    CARD = CARD\n{levels}", code, count=1)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from dataclasses import replace
 from pathlib import Path
@@ -99,10 +100,27 @@ def test_tables_say_undertrained_and_the_page_takes_them() -> None:
     assert "`mmfusion`" in once and tables.updated(once, told()) == once
     shown = tables.measured(told())["systems"]
     assert (
-        set(shown) == {"mmfusion", "imlvit"}
+        set(shown) == {"mmfusion", "imlvit", "ifdl_small"}
         and shown["mmfusion"]["undertrained"]
         and shown["mmfusion"]["number"] == "IoU"
     )
+
+
+def test_shipping_pins_hash_and_levels_once() -> None:
+    code = 'WEIGHTS_SHA256 = ""\n\n\nclass A(B):\n    CARD = CARD\n\n\nclass C(B):\n    CARD = CARD\n'
+    once = tables.pinned(code, "ab12", {"threshold": 0.12341, "gate": 0.9})
+    assert once.count("    THRESHOLD, GATE = 0.1234, 0.9000\n") == 1 and 'WEIGHTS_SHA256 = "ab12"' in once
+    assert tables.pinned(once, "ab12", {"threshold": 0.12341, "gate": 0.9}) == once
+    again = tables.pinned(once, "cd", {"threshold": 0.2, "gate": 0.3})
+    assert 'WEIGHTS_SHA256 = "cd"' in again and "0.1234" not in again and "0.2000, 0.3000" in again
+
+
+def test_the_page_and_ifdl_models_show_what_was_measured() -> None:
+    kept = json.loads(tables.BOARD.read_text(encoding="utf-8"))
+    assert tables.updated(DOCS.read_text(encoding="utf-8"), kept) == DOCS.read_text(encoding="utf-8")
+    assert json.loads(tables.MEASURED.read_text(encoding="utf-8")) == tables.measured(kept)
+    for name in ("imlvit", "mfpt"):
+        assert experts.module(name).WEIGHTS_SHA256 == kept["systems"][name]["sha256"]
 
 
 def test_the_middle_is_marked_as_large_as_was_asked() -> None:

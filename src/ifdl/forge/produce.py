@@ -40,8 +40,8 @@ class Pair:
     """A finished forgery and its sibling, both as file bytes of `suffix` ("jpg", "png", "webp").
 
     `mask` bool H×W fits both files. `steps` have their boxes in the scene before laundering; `box` is
-    the mask's (x, y, width, height) in the finished file, where the `caption` has its places too. `sources` are the photographs used, the host
-    first.
+    the mask's (x, y, width, height) in the finished file, as are the `caption`'s places. `sources` are
+    the photographs used, the host first.
     """
 
     index: int

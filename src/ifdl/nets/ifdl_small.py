@@ -142,29 +142,35 @@ class IfdlSmall(nn.Module):
         # An untrained map says "hardly anywhere", as most pixels are.
         nn.init.constant_(self.map.bias, -2.0)  # type: ignore[arg-type]
 
-    def forward(self, pixels: Tensor) -> dict[str, Tensor]:
-        rows, columns = pixels.shape[2] // PATCH, pixels.shape[3] // PATCH
-        _, quarter, eighth, sixteenth = self.noise(pixels)
+    def look(self, pixels: Tensor) -> tuple[list[Tensor], Tensor, list[Tensor]]:
+        """The ViT's view: patch tokens N×(H/16·W/16)×192 of several depths, normed, rows first; the class token N×192
+        of the last; and the noise stream's maps, finest first, which the tokens know of."""
+        noise = self.noise(pixels)
         if not self.shape.use_noise:
-            quarter, eighth, sixteenth = quarter * 0, eighth * 0, sixteenth * 0
+            noise = [step * 0 for step in noise]
         tokens = self.vit.embeddings(pixels * 2 - 1, interpolate_pos_encoding=True)
-        tokens = torch.cat([tokens[:, :1], tokens[:, 1:] + self.inject(sixteenth).flatten(2).transpose(1, 2)], 1)
+        tokens = torch.cat([tokens[:, :1], tokens[:, 1:] + self.inject(noise[3]).flatten(2).transpose(1, 2)], 1)
         seen = []
         for number, layer in enumerate(self.vit.layers, 1):
             tokens = layer(tokens)
             if number in self.depths:
                 seen.append(F.layer_norm(tokens[:, 1:], (192,)))
+        return seen, tokens[:, 0], noise
+
+    def forward(self, pixels: Tensor) -> dict[str, Tensor]:
+        rows, columns = pixels.shape[2] // PATCH, pixels.shape[3] // PATCH
+        seen, token, (_, quarter, eighth, sixteenth) = self.look(pixels)
         features = self.neck(torch.cat(seen, 2).transpose(1, 2).reshape(pixels.shape[0], -1, rows, columns))
         alike = self.matching(eighth)
         alike = alike.to(features.dtype) if self.shape.use_matching else torch.zeros_like(alike, dtype=features.dtype)
         prompt = self.dense(torch.cat([sixteenth, F.avg_pool2d(alike, 2)], 1))
-        token = None if self.prompt is None else self.prompt(F.layer_norm(tokens[:, :1], (192,)))
-        maps = self._decode(features, token, prompt if self.shape.use_dense else None)
+        asked = None if self.prompt is None else self.prompt(F.layer_norm(token[:, None], (192,)))
+        maps = self._decode(features, asked, prompt if self.shape.use_dense else None)
         coarse = F.interpolate(self.lift(features), scale_factor=4.0, mode="bilinear", align_corners=False)
         finer = F.interpolate(torch.cat([eighth, alike], 1), scale_factor=2.0, mode="bilinear", align_corners=False)
         y = self.last(self.join(torch.cat([maps, quarter, finer, coarse], 1)))
         heat, trust = self.map(y).float(), self.reliability(y).float()
-        whole = self.vit.layernorm(tokens[:, 0]).float()
+        whole = self.vit.layernorm(token).float()
         told = torch.cat([whole, pooling.confidence_weighted(heat, trust)], 1).to(y.dtype)
         return {"map": heat, "reliability": trust, "classes": self.classes(told).float()}
 
