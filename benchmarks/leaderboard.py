@@ -2,7 +2,7 @@
 
     python benchmarks/leaderboard.py run OUT [--only mmfusion imlvit] [--samples 20000] [--threads 1] [--controls]
     python benchmarks/leaderboard.py report OUT     results/leaderboard.json, measured.json and docs/leaderboard.md
-    python benchmarks/leaderboard.py ship OUT       weights of systems above the control to weights/, hashes pinned
+    python benchmarks/leaderboard.py ship OUT       weights to weights/, hashes and levels pinned
 
 Each system trains as its `*_small` recipe says, but on the same pictures in the same order, from the same seed; its
 last weights (averaged, in half precision) are judged: nothing is chosen on the way. Where it marks and from which

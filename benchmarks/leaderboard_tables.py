@@ -286,7 +286,7 @@ def updated(text: str, told: dict[str, Any], names: Sequence[str] = PLACES) -> s
 
 
 def ship(out: Path) -> None:
-    """Copy weights to weights/, of systems that beat the controls on the first set.
+    """Copy the small weights of the published systems to weights/, and say which are undertrained.
 
     Their hashes, and where they mark and from which score they speak, are written into the systems' own files.
     """
@@ -296,20 +296,17 @@ def ship(out: Path) -> None:
         row = about["results"].get(f"{SHOWN[0]}-{NATIVE}")
         if name in (*PLAIN, "ifdl_small") or name in CONTROLS or row is None:
             continue
-        if row["undertrained"]:
-            print(f"{name}: not above the control, so its weights stay where they are")
-            continue
         if about["stored_bytes"] > 1_500_000:
             raise SystemExit(f"{name}: {about['stored_bytes']} bytes of weights are more than 1.5 MB")
         shutil.copyfile(out / name / "weights.safetensors", place / f"{name}_small.safetensors")
         source = Path(str(experts.module(name).__file__))
         write_text(source, pinned(source.read_text(encoding="utf-8"), about["sha256"], about["chosen"]))
-        print(f"{name}: weights/{name}_small.safetensors, pinned")
+        print(f"{name}: weights/{name}_small.safetensors, pinned" + (", undertrained" if row["undertrained"] else ""))
 
 
 def pinned(code: str, sha256: str, chosen: dict[str, Any]) -> str:
     """A system's file with the hash of its weights and, in its first class, their threshold and gate."""
     code = re.sub(r'^WEIGHTS_SHA256 = "[0-9a-f]*"', f'WEIGHTS_SHA256 = "{sha256}"', code, count=1, flags=re.M)
-    levels = f"    THRESHOLD, GATE = {chosen['threshold']:.4f}, {chosen['gate']:.4f}\n"
-    own = re.compile(r"^    CARD = CARD\n(?:    THRESHOLD, GATE = .*\n)?", re.M)
+    levels = f"    LEVELS = {{WEIGHTS_SHA256: ({chosen['threshold']:.4f}, {chosen['gate']:.4f})}}  # noqa: RUF012\n"
+    own = re.compile(r"^    CARD = CARD\n(?:    LEVELS = .*\n)?", re.M)
     return own.sub(f"    CARD = CARD\n{levels}", code, count=1)

@@ -44,7 +44,7 @@ def test_a_system_with_weights_runs_beside_the_tests(weights: Path) -> None:
     told = json.loads(done.stdout)
     rows = {row["test"]: row for row in told["verdict"]["coverage"]}
     assert rows["mmfusion"]["state"] in ("SUPPORTED", "NO_TRACE_FOUND", "INCONCLUSIVE"), rows["mmfusion"]
-    assert "never counted" in rows["mmfusion"]["reason"]
+    assert "never counted" in rows["mmfusion"]["reason"] and "mmfusion is undertrained" in done.stderr
     assert told["environment"]["weights"]["mmfusion"] == mmfusion.WEIGHTS_SHA256
     assert [p["expert"] for p in told["verdict"]["predictions"]] == ["mmfusion"]
 

@@ -12,7 +12,7 @@ from typing import Any, Literal, NamedTuple
 from ifdl.experts._published import Published, trained
 from ifdl.types import Card, Question
 
-WEIGHTS_SHA256 = ""
+WEIGHTS_SHA256 = "f06db45db1d7d3ef8d9aacc269c0f3b4746d7b279cdee6d6fd0c01808bdc0bbc"
 SMALL = (32, 64, 128)  # channels of the small net at strides 2, 4 and 8
 
 CARD = Card(
@@ -29,6 +29,8 @@ CARD = Card(
     look_for="A marked part in a picture that scores high; the map of an untouched one stays dark.",
     ignore="The exact outline: a cell of the map is 8 pixels wide (16 in the paper's configuration).",
     limits=(
+        "Its small weights are undertrained: after 20,000 small forgeries they mark CASIA v1 no better than somebody "
+        "who marks the middle of every picture. Their map is for comparison, not for evidence.",
         "No mask is ever seen. It is not more accurate than a class activation map: what it adds is a map that needs "
         "no rescaling and stays dark on untouched pictures.",
         "Suppresses the mean positive evidence of all cells instead of the class logit, which with two classes stops "
@@ -52,6 +54,7 @@ class Terms(NamedTuple):
 
 class Bas(Published):
     CARD = CARD
+    LEVELS = {WEIGHTS_SHA256: (1.0000, 0.9947)}  # noqa: RUF012
     SUPERVISION = "label"
 
     def __init__(self, *arguments: Any, terms: Terms | None = None, **more: Any) -> None:

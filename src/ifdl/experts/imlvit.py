@@ -52,7 +52,7 @@ CARD = Card(
 
 class IMLViT(Published):
     CARD = CARD
-    THRESHOLD, GATE = 0.3289, 0.6985
+    LEVELS = {WEIGHTS_SHA256: (0.3289, 0.6985)}  # noqa: RUF012
     STRIDE, STEP, TILE, OVERLAP = 4, 16, 1024, 96
 
     def __init__(self, *arguments: Any, edges: float = EDGES, **more: Any) -> None:
@@ -88,10 +88,6 @@ class IMLViT(Published):
         return self.restore({"map": merged[None], "classes": np.stack(votes)}, picture)
 
 
-class Paper(IMLViT):
-    THRESHOLD = GATE = 0.5
-
-
 def build(
     weights: Path | None = None,
     size: Literal["small", "paper"] = "small",
@@ -116,7 +112,7 @@ def build(
         fresh = encoder is not None or weights is None
         return imlvit.ImlVit(imlvit.Shape(), windowed.vit_state(encoder) if fresh else None)
 
-    return (IMLViT if size == "small" else Paper)(make, chosen, usable=False, edges=edges)
+    return IMLViT(make, chosen, usable=False, edges=edges)
 
 
 def tiny() -> IMLViT:

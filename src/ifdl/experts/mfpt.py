@@ -49,7 +49,7 @@ CARD = Card(
 
 class MFPT(Published):
     CARD = CARD
-    THRESHOLD, GATE = 0.1557, 0.9214
+    LEVELS = {WEIGHTS_SHA256: (0.1557, 0.9214)}  # noqa: RUF012
     STRIDE = 4
 
     def loss(self, outputs: Mapping[str, Any], truth: Mapping[str, Any]) -> dict[str, Any]:
@@ -60,7 +60,6 @@ class MFPT(Published):
 
 
 class Paper(MFPT):
-    THRESHOLD = GATE = 0.5
     TILE, OVERLAP = 512, 64
 
 

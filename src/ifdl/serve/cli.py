@@ -318,6 +318,7 @@ def _check_clues(wanted: list[str]) -> None:
 def _with_experts(clues: list[str], wanted: list[str]) -> tuple[str, ...] | None:
     """The tests to run, None for all that always run. Refuses an expert that is not there, or cannot predict here."""
     from ifdl import experts
+    from ifdl.serve import cards
     from ifdl.verdict.battery import names
 
     for name in wanted:
@@ -329,6 +330,10 @@ def _with_experts(clues: list[str], wanted: list[str]) -> tuple[str, ...] | None
             missing = str(error)
         if missing:
             _refuse(missing)
+        about = cards.scores().get(name, {})
+        if about.get("undertrained"):
+            text = f"{name} is undertrained: on {about['data']} it is no better than a control that sees no picture."
+            _console().print(text, style="yellow")
     if not wanted:
         return tuple(clues) or None
     return tuple(dict.fromkeys((*(clues or names()), *wanted)))
