@@ -130,7 +130,7 @@ def _left(group: int) -> bool:
 
 def test_interrupted_keeps_what_is_finished(tmp_path: Path) -> None:
     folder, out = tmp_path / "case", tmp_path / "r.parquet"
-    pictures.write(folder, 200)
+    pictures.write(folder, 60)
     process = subprocess.Popen(
         command(folder, "--out", out, "--part-rows", 1, *QUICK), stderr=subprocess.PIPE, text=True
     )
