@@ -91,7 +91,8 @@ def make(part: Part, count: int, folder: Path, workers: int) -> None:
     shown = {"true": true, "predicted": _predicted(expert, every), "random": _others(true, part.seed)}
     tokens = np.stack([_tokens(expert, every, None), *(_tokens(expert, every, m) for m in shown.values())], 1)
     np.save(folder / "pictures.npy", every)
-    np.savez(folder / "masks.npz", **{name: np.packbits(m, axis=2) for name, m in shown.items()})  # type: ignore[arg-type]
+    packed: dict[str, Any] = {name: np.packbits(m, axis=2) for name, m in shown.items()}
+    np.savez(folder / "masks.npz", **packed)
     text = "".join(json.dumps(row) + "\n" for row in rows)
     (folder / "rows.jsonl").write_text(text, encoding="utf-8")
     np.save(folder / "tokens.npy", tokens)

@@ -6,7 +6,6 @@ Results and every picture's row are kept, so that systems can be compared pictur
 from __future__ import annotations
 
 import json
-import sys
 import time
 from dataclasses import replace
 from pathlib import Path
@@ -57,7 +56,7 @@ class Centre:
 
 def evaluate(out: Path, name: str, limit: int | None) -> None:
     """One arm on every development set under every protocol; results go to OUT/NAME/results."""
-    place, command = out / name, "python " + " ".join(sys.argv)
+    place, command = out / name, f"python benchmarks/leaderboard.py judge OUT --only {name}"
     cost = {"pictures": 0, "megapixels": 0.0, "cpu_seconds": 0.0}
     spec = _spec(out, name, cost)
     system = spec.build()

@@ -305,8 +305,8 @@ def ship(out: Path) -> None:
 
 
 def pinned(code: str, sha256: str, chosen: dict[str, Any]) -> str:
-    """A system's file with the hash of its weights and, in its first class, their threshold and gate."""
+    """A system's file with the hash of its weights and, in its first class, their exact threshold and gate."""
     code = re.sub(r'^WEIGHTS_SHA256 = "[0-9a-f]*"', f'WEIGHTS_SHA256 = "{sha256}"', code, count=1, flags=re.M)
-    levels = f"    LEVELS = {{WEIGHTS_SHA256: ({chosen['threshold']:.4f}, {chosen['gate']:.4f})}}  # noqa: RUF012\n"
+    levels = f"    LEVELS = (WEIGHTS_SHA256, {chosen['threshold']!r}, {chosen['gate']!r})\n"
     own = re.compile(r"^    CARD = CARD\n(?:    LEVELS = .*\n)?", re.M)
     return own.sub(f"    CARD = CARD\n{levels}", code, count=1)

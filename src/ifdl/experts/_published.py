@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,11 +26,11 @@ CLASSES = ("authentic", "edited", "synthetic")
 class Published(Expert):
     """A net of `pixels` float32 N×3×H×W in [0, 1] → logits "map" N×1×H/`STRIDE`×W/`STRIDE` and "classes" N×2 or N×3.
 
-    `make` gives the untrained net, once. `usable` is False where it may only be trained. `LEVELS` are the threshold
-    and the gate that were chosen for weights of that sha256; other weights have the class's own.
+    `make` gives the untrained net, once. `usable` is False where it may only be trained. `LEVELS` are the sha256
+    of weights and the threshold and gate chosen for them; other weights have the class's own.
     """
 
-    LEVELS: ClassVar[dict[str, tuple[float, float]]] = {}
+    LEVELS = ("", 0.5, 0.5)
 
     STRIDE = 8  # pixels of a cell of the map
     STEP = 16  # pixels of the net's coarsest cell: sides are multiples of it
@@ -41,7 +41,8 @@ class Published(Expert):
         self._net: Any = None
         if weights is not None:
             self.weights_sha256 = hashlib.sha256(weights.read_bytes()).hexdigest()
-            self.THRESHOLD, self.GATE = self.LEVELS.get(self.weights_sha256, (self.THRESHOLD, self.GATE))
+            if self.weights_sha256 == self.LEVELS[0]:
+                _, self.THRESHOLD, self.GATE = self.LEVELS
 
     def prepare(self, pixels: NDArray[np.uint8]) -> Arrays:
         """`pixels` float32 3×H×W in [0, 1]."""

@@ -54,7 +54,7 @@ class Terms(NamedTuple):
 
 class Bas(Published):
     CARD = CARD
-    LEVELS = {WEIGHTS_SHA256: (1.0000, 0.9947)}  # noqa: RUF012
+    LEVELS = (WEIGHTS_SHA256, 0.9999542229343099, 0.9946525610067349)
     SUPERVISION = "label"
 
     def __init__(self, *arguments: Any, terms: Terms | None = None, **more: Any) -> None:

@@ -52,7 +52,7 @@ CARD = Card(
 
 class IMLViT(Published):
     CARD = CARD
-    LEVELS = {WEIGHTS_SHA256: (0.3289, 0.6985)}  # noqa: RUF012
+    LEVELS = (WEIGHTS_SHA256, 0.32889295796139467, 0.6985347800988924)
     STRIDE, STEP, TILE, OVERLAP = 4, 16, 1024, 96
 
     def __init__(self, *arguments: Any, edges: float = EDGES, **more: Any) -> None:

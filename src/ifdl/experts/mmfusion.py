@@ -56,7 +56,7 @@ class MMFusion(Published):
     """Outputs of the net also hold, per filter, how strong its residual is; `missed` says what each is needed for."""
 
     CARD = CARD
-    LEVELS = {WEIGHTS_SHA256: (0.2479, 0.8059)}  # noqa: RUF012
+    LEVELS = (WEIGHTS_SHA256, 0.24789806973373008, 0.8058869651284183)
     STRIDE, STEP = 4, 32
 
     def __init__(self, *arguments: Any, phase: Any = "both", **more: Any) -> None:

@@ -59,7 +59,7 @@ CARD = Card(
 
 class WebIml(Published):
     CARD = CARD
-    LEVELS = {WEIGHTS_SHA256: (0.1066, 0.1858)}  # noqa: RUF012
+    LEVELS = (WEIGHTS_SHA256, 0.10664530403601129, 0.18576467069519703)
     STRIDE, STEP, TILE, OVERLAP = 4, 32, 256, 32
 
     def __init__(self, *arguments: Any, jitter: float = 0.2, sure: float = 0.9, **more: Any) -> None:
