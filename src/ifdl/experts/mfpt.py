@@ -33,8 +33,8 @@ CARD = Card(
     look_for="A marked thing whose texture differs from its surroundings'.",
     ignore="Marks on smooth skies and walls: little is left there in any band.",
     limits=(
-        "Trained on 20,000 small forgeries of this project's forge. Untouched pictures of other kinds reach its gate "
-        "more often than those it was chosen on: 29 of 239 of CASIA v1, 5 of 200 of Lalonde and Efros.",
+        "Trained on 20,000 small forgeries of this project's forge. Of untouched pictures of other kinds, 29 of 239 of "
+        "CASIA v1 and 5 of 200 of Lalonde and Efros reach its gate.",
         "On Lalonde and Efros' splices it marks no better than somebody who marks the whole picture.",
         "How the paper builds its prompters is not published: bands of the 8×8 DCT and a learned radius are ours.",
         "It has no answer for the whole picture: the score is the mean of the map's highest 2 %.",
