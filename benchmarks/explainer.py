@@ -2,7 +2,8 @@
 
     python benchmarks/explainer.py make OUT [--samples 6000] [--tests 400]   pictures and tokens, about 10 minutes
     python benchmarks/explainer.py run OUT [--only ARM …] [--seeds 0 1 2]    train and judge; goes on where it stopped
-    python benchmarks/explainer.py report OUT                                results/explainer.json, docs/explainer.md
+    python benchmarks/explainer.py contrast OUT                            decode the arm without a mask under contrast
+    python benchmarks/explainer.py report OUT                              results/explainer.json, docs/explainer.md
 
 Arms: no mask, the expert's mask, the true one, a random one, and `joint`, which is to find and to explain at once.
 All have the same parts, pictures and steps. The pictures of the test are of other photographs; half of them by engines
@@ -14,12 +15,14 @@ from __future__ import annotations
 import argparse
 import json
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from safetensors.torch import load_model, save_model
 
 if __package__ in (None, ""):
     import sys
@@ -32,6 +35,7 @@ from ifdl.evaluate import judge
 from ifdl.evaluate._judge_tfidf import TfIdf
 from ifdl.evaluate.text import rouge_l
 from ifdl.forge.record import Step
+from ifdl.nets.contrast import ALPHA
 
 ARMS = {"none": None, "predicted": "predicted", "true": "true", "random": "random", "joint": None}
 SEEDS = (0, 1, 2)
@@ -69,7 +73,44 @@ def one(out: Path, material: data.Examples, words: Words, name: str, seed: int, 
         leak = judged(net, words, tests["seen"], view, budget, leakless=True)
         found["type_of_untouched_with_a_mask"] = mean(leak, "type", "untouched")
     found["means"] = {part: mean(rows, "overall", "edited") for part, rows in found["rows"].items()}
+    (out / "nets").mkdir(exist_ok=True)
+    save_model(net, str(net_of(out, name, seed)))
     return found
+
+
+def net_of(out: Path, name: str, seed: int) -> Path:
+    return out / "nets" / f"{name}-{seed}.safetensors"
+
+
+def contrast(out: Path, seeds: list[int]) -> None:
+    """The edited pictures of the tests told again by the arm without a mask, under contrast with what each mask shows.
+
+    Only decoding differs; alpha 0 is the arm itself, told word by word, and has to say the same.
+    """
+    words = Words([row["text"] for row in data.load(out / "train").rows])
+    (out / "contrast").mkdir(exist_ok=True)
+    for seed in seeds:
+        net = Explainer(len(words.pieces))
+        load_model(net, str(net_of(out, "none", seed)))
+        net.eval()
+        for view, alpha in (("true", 0.0), *((v, ALPHA) for v in data.VIEWS[1:])):
+            place = out / "contrast" / f"{view if alpha else 'off'}-{seed}.json"
+            if not place.is_file():
+                rows = {part: under(net, words, data.load(out / part), view, alpha) for part in TESTS}
+                place.write_text(json.dumps({"view": view, "alpha": alpha, "seed": seed, "rows": rows}) + "\n")
+                means = {part: mean(own, "overall", "edited") for part, own in rows.items()}
+                print(f"contrast with {view}, alpha {alpha}, seed {seed}: {means}", flush=True)
+
+
+def under(net: Explainer, words: Words, test: data.Examples, view: str, alpha: float) -> list[dict[str, Any]]:
+    """Rows as of `judged`, for edited pictures alone."""
+    chosen = [n for n, row in enumerate(test.rows) if row["engine"] != "untouched"]
+    said = []
+    for n in range(0, len(chosen), 50):
+        own = chosen[n : n + 50]
+        seen, shown = (seen_of(test.view(name)[own], None, 1.0) for name in ("plain", view))
+        said += [words.decode(numbers) for numbers in net.say_under_contrast(seen, shown, alpha).tolist()]
+    return scored(test, chosen, said, [None] * len(chosen))
 
 
 def judged(
@@ -90,11 +131,17 @@ def judged(
         numbers, mask = net.say(seen)
         said += [words.decode(own) for own in numbers.tolist()]
         marks += [None] * len(numbers) if mask is None else list(mask > 0)
-    cases = [case(row, text, mask) for row, text, mask in zip(test.rows, said, test.masks["true"], strict=True)]
+    return scored(test, range(len(test.rows)), said, marks)
+
+
+def scored(test: data.Examples, chosen: Sequence[int], said: list[str], marks: list[Any]) -> list[dict[str, Any]]:
+    """A row for each chosen picture, from what was said and marked of it."""
+    rows = [test.rows[n] for n in chosen]
+    cases = [case(row, text, test.masks["true"][n]) for n, row, text in zip(chosen, rows, said, strict=True)]
     alike = judge.by_likeness(cases, TfIdf())
-    true = cells(test.masks["true"]) >= 0.5
+    true = cells(test.masks["true"][list(chosen)]) >= 0.5
     made = []
-    for n, (own, row) in enumerate(zip(cases, test.rows, strict=True)):
+    for n, (own, row) in enumerate(zip(cases, rows, strict=True)):
         scores = judge.by_rules(own).scores
         told = {"id": own.id, "engine": row["engine"], "source": own.source, "text": own.said, **scores}
         told |= {"rouge_l": rouge_l(own.said, row["text"]), "likeness": alike[n].scores["overall"]}
@@ -128,7 +175,7 @@ def mean(rows: list[dict[str, Any]], number: str, which: str) -> float:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("what", choices=("make", "run", "report"))
+    parser.add_argument("what", choices=("make", "run", "contrast", "report"))
     parser.add_argument("out", type=Path)
     parser.add_argument("--samples", type=int, default=6000)
     parser.add_argument("--tests", type=int, default=400, help="pictures of each of the two tests")
@@ -143,6 +190,8 @@ def main() -> None:
             data.make(part, count, options.out / part.name, options.workers)
     elif options.what == "run":
         run(options.out, options.only, options.seeds, Budget(steps=options.steps))
+    elif options.what == "contrast":
+        contrast(options.out, options.seeds)
     else:
         from benchmarks import explainer_tables
 

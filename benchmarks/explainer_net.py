@@ -19,6 +19,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from transformers import LlamaConfig, LlamaForCausalLM
 
+from ifdl.nets.contrast import Contrast
 from ifdl.nets.ravfe import blend
 
 PAD, BEGIN, END = 0, 1, 2
@@ -103,6 +104,27 @@ class Explainer(nn.Module):
             eos_token_id=END,
         )
         return said.numpy(), None if mask is None else mask.numpy()
+
+    @torch.inference_mode()
+    def say_under_contrast(self, seen: Tensor, view: Tensor, alpha: float) -> NDArray[Any]:
+        """The likeliest words, int N×L, when `view` N×64×576 helps to choose between those that `seen` finds likely."""
+        embed = self.decoder.get_input_embeddings()
+        begin = embed(torch.full((len(seen), 1), BEGIN))
+        kept: list[Any] = [None, None]  # each picture's keys and values
+        given = [torch.cat([self.project(own), begin], 1) for own in (seen, view)]
+        words, going = torch.empty((len(seen), 0), dtype=torch.long), torch.ones(len(seen), dtype=torch.bool)
+        while words.shape[1] < self.shape.most and bool(going.any()):
+            scores = []
+            for n, own in enumerate(given):
+                told = self.decoder(inputs_embeds=own, past_key_values=kept[n], use_cache=True)
+                kept[n] = told.past_key_values
+                scores.append(told.logits[:, -1])
+            rule = Contrast(lambda _, of_view=scores[1]: of_view, alpha)  # type: ignore[misc]
+            chosen = rule(words, scores[0]).argmax(-1)
+            words = torch.cat([words, torch.where(going, chosen, PAD)[:, None]], 1)
+            going &= chosen != END
+            given = [embed(chosen[:, None])] * 2
+        return words.numpy()
 
 
 @dataclass(frozen=True)

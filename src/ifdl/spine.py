@@ -34,7 +34,7 @@ from ifdl.types import (
     Run,
     State,
 )
-from ifdl.verdict import battery
+from ifdl.verdict import battery, names
 from ifdl.verdict import calibration as calibrations
 from ifdl.verdict.deep import QUESTIONS, repeats, steadied
 from ifdl.verdict.fuse import PRECEDENCE, Scale, coverage_of, fuse
@@ -134,6 +134,11 @@ def examine_picture(
         began = time.perf_counter()
         verdict = steadied(verdict, repeats(picture, chosen, scale, progress, index))
         spent["deep"] = time.perf_counter() - began
+    if verdict.regions:
+        progress("names of marked parts")
+        began = time.perf_counter()
+        verdict = names.named(picture, verdict)
+        spent["names"] = time.perf_counter() - began
     progress("report")
     explanation = grounded.explain(picture, verdict)
     spent["total"] = sum(spent.values())
@@ -216,7 +221,7 @@ def environment(clues: dict[str, str], calibration: Path | None = None, index: P
     loaded = calibrations.load(calibration)
     weights = {"calibration": loaded.sha256} if loaded else {}
     weights |= {"archive": battery.archive(index)} if index is not None else {}
-    weights |= battery.weights(clues)
+    weights |= battery.weights(clues) | names.weights()
     libraries = {name: version(name) for name in LIBRARIES}
     parts = {
         "ifdl": ifdl.__version__,
