@@ -3,6 +3,7 @@
     python benchmarks/explainer.py make OUT [--samples 6000] [--tests 400]   pictures and tokens, about 10 minutes
     python benchmarks/explainer.py run OUT [--only ARM …] [--seeds 0 1 2]    train and judge; goes on where it stopped
     python benchmarks/explainer.py contrast OUT                            decode the arm without a mask under contrast
+    python benchmarks/explainer.py grounded OUT                            the rules' own texts, and the claims of all
     python benchmarks/explainer.py report OUT                              results/explainer.json, docs/explainer.md
 
 Arms: no mask, the expert's mask, the true one, a random one, and `joint`, which is to find and to explain at once.
@@ -175,7 +176,7 @@ def mean(rows: list[dict[str, Any]], number: str, which: str) -> float:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("what", choices=("make", "run", "contrast", "report"))
+    parser.add_argument("what", choices=("make", "run", "contrast", "grounded", "report"))
     parser.add_argument("out", type=Path)
     parser.add_argument("--samples", type=int, default=6000)
     parser.add_argument("--tests", type=int, default=400, help="pictures of each of the two tests")
@@ -192,6 +193,10 @@ def main() -> None:
         run(options.out, options.only, options.seeds, Budget(steps=options.steps))
     elif options.what == "contrast":
         contrast(options.out, options.seeds)
+    elif options.what == "grounded":
+        from benchmarks import explainer_grounded
+
+        explainer_grounded.compare(options.out)
     else:
         from benchmarks import explainer_tables
 

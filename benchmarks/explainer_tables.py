@@ -29,6 +29,13 @@ NUMBERS = {
     "rouge_l": "ROUGE-L",
     "likeness": "TF-IDF cosine",
 }
+SHOWN = ("areas", "tampered_content", "overall")
+VIEWS = {
+    "off": "nothing (alpha 0)",
+    "predicted": "what the expert's mask shows",
+    "true": "what the true mask shows",
+    "random": "what a random mask shows (control)",
+}
 WORDS = {
     "none": "no mask",
     "predicted": "the expert's mask (two stages)",
@@ -75,7 +82,46 @@ def gathered(out: Path) -> dict[str, Any]:
         "pictures": {part: len(test.rows) for part, test in tests.items()},
         "cell_iou_of_the_expert": {part: expert_iou(test) for part, test in tests.items()},
         "arms": arms,
+        "contrast": under_contrast(out, runs),
+        "grounded": against_grounded(out, runs),
     }
+
+
+def under_contrast(out: Path, runs: list[dict[str, Any]]) -> dict[str, Any]:
+    """The arm without a mask, decoded under contrast with each mask's view, against the same net decoded plainly."""
+    plain = {r["seed"]: r for r in runs if r["arm"] == "none"}
+    found: dict[str, Any] = {}
+    for place in sorted((out / "contrast").glob("*.json")):
+        told = json.loads(place.read_text(encoding="utf-8"))
+        own = found.setdefault(place.stem.rpartition("-")[0], {part: [] for part in TESTS})
+        for part in TESTS:
+            own[part] += zip(told["rows"][part], edited(plain[told["seed"]], part), strict=True)
+    return {
+        name: {
+            part: {n: interval([a for a, _ in pairs], n) | apart(pairs, n) for n in SHOWN}
+            | {"same_texts": round(float(np.mean([a["text"] == b["text"] for a, b in pairs])), 4)}
+            for part, pairs in own.items()
+        }
+        for name, own in found.items()
+    }
+
+
+def against_grounded(out: Path, runs: list[dict[str, Any]]) -> dict[str, Any]:
+    """The rule for shipping: each arm that could be shipped against the rules, on all pictures of held-out engines."""
+    place = out / "grounded.json"
+    if not place.is_file():
+        return {}
+    told = json.loads(place.read_text(encoding="utf-8"))
+    base = {row["id"]: row for row in told["rows"]}
+    found: dict[str, Any] = {"grounded": {n: interval(told["rows"], n) for n in ("type", "areas", "overall")}}
+    bare = told["unsupported_claims_per_picture"]
+    for name in ("none", "predicted", "joint"):
+        own = [r for r in runs if r["arm"] == name]
+        pairs = [(row, base[row["id"]]) for r in own for row in r["rows"]["unseen"]]
+        found[name] = {"overall": interval([a for a, _ in pairs], "overall"), "above_grounded": apart(pairs, "overall")}
+        claims = [bare[f"{name}-{r['seed']}"] for r in own]
+        found[name]["unsupported_claims_per_picture"] = round(float(np.mean(claims)), 2)
+    return found
 
 
 def edited(run: dict[str, Any], part: str) -> list[dict[str, Any]]:
@@ -94,7 +140,8 @@ def apart(pairs: list[tuple[dict[str, Any], dict[str, Any]]], number: str) -> di
     """How far the first of each pair is above the second."""
     sources = [a["source"] for a, _ in pairs]
     found = paired([a[number] for a, _ in pairs], [b[number] for _, b in pairs], sources)
-    return {"difference": round(found.difference, 4), "low": round(found.low, 4), "high": round(found.high, 4)}
+    told = {"difference": found.difference, "low_apart": found.low, "high_apart": found.high}
+    return {name: round(value, 4) for name, value in told.items()}
 
 
 def swapped(rows: list[dict[str, Any]], test: data.Examples) -> float:
@@ -129,18 +176,46 @@ def tables(told: dict[str, Any]) -> dict[str, str]:
         lines = [f"| arm | {' | '.join(heads)} |", f"|---{'|---' * len(heads)}|"]
         for name, arm in told["arms"].items():
             values = [arm[part][n] for n in NUMBERS]
-            texts = [f"{v['value']:.2f} [{v['low']:.2f}–{v['high']:.2f}]" for v in values]
-            lines.append(f"| {WORDS[name]} | {' | '.join(texts)} | {arm[part]['swapped']:.2f} |")
+            lines.append(f"| {WORDS[name]} | {' | '.join(span(v) for v in values)} | {arm[part]['swapped']:.2f} |")
         made[part] = "\n".join(lines)
-        shown = ("areas", "tampered_content", "overall")
-        lines = [f"| against no mask | {' | '.join(NUMBERS[n] for n in shown)} |", "|---|---|---|---|"]
+        lines = [f"| against no mask | {' | '.join(NUMBERS[n] for n in SHOWN)} |", "|---|---|---|---|"]
         for name, arm in told["arms"].items():
             if arm[part]["above_none"]:
-                values = [arm[part]["above_none"][n] for n in shown]
-                texts = [f"{v['difference']:+.2f} [{v['low']:+.2f}, {v['high']:+.2f}]" for v in values]
-                lines.append(f"| {WORDS[name]} | {' | '.join(texts)} |")
+                values = [arm[part]["above_none"][n] for n in SHOWN]
+                lines.append(f"| {WORDS[name]} | {' | '.join(gap(v) for v in values)} |")
         made[f"{part}_apart"] = "\n".join(lines)
+    lines = [
+        "| decoded under contrast with | engines | Mask (areas) | Overall | against plain | same texts |",
+        "|---" * 6 + "|",
+    ]
+    for name, own in told["contrast"].items():
+        for part in TESTS:
+            areas, overall = own[part]["areas"], own[part]["overall"]
+            same = f"{100 * own[part]['same_texts']:.0f} %"
+            values = f"{areas['value']:.2f} | {overall['value']:.2f} | {gap(overall)} | {same}"
+            lines.append(f"| {VIEWS[name]} | {part} | {values} |")
+    made["contrast"] = "\n".join(lines)
+    if told["grounded"]:
+        rules = told["grounded"]["grounded"]["overall"]
+        lines = [
+            "| text by | Overall, all pictures | against the rules | unsupported claims a picture |",
+            "|---" * 4 + "|",
+        ]
+        lines.append(f"| the rules (`grounded`) | {span(rules)} | | 0 |")
+        for name in ("none", "predicted", "joint"):
+            own = told["grounded"][name]
+            values = f"{span(own['overall'])} | {gap(own['above_grounded'])}"
+            lines.append(f"| {WORDS[name]} | {values} | {own['unsupported_claims_per_picture']:.2f} |")
+        made["grounded"] = "\n".join(lines)
     return made
+
+
+def span(told: dict[str, float]) -> str:
+    return f"{told['value']:.2f} [{told['low']:.2f}–{told['high']:.2f}]"
+
+
+def gap(told: dict[str, float]) -> str:
+    return f"{told['difference']:+.2f} [{told['low_apart']:+.2f}, {told['high_apart']:+.2f}]"
 
 
 def updated(text: str, told: dict[str, Any]) -> str:

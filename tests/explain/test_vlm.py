@@ -122,7 +122,7 @@ def test_a_missing_model_says_the_cure_and_nothing_is_fetched(tmp_path: Path, mo
     with pytest.raises(ValueError, match=f"hf download {name} --revision {commit}"):
         vlm.load(name, commit)
     with pytest.raises(ValueError, match="name its commit too"):
-        vlm_files.pinned("Qwen/Qwen3-VL-8B-Instruct")
+        vlm_files.pinned("Qwen/Qwen3-VL-32B-Instruct")
     assert vlm_files.pinned("Qwen/Qwen3-VL-8B-Instruct@abc") == ("Qwen/Qwen3-VL-8B-Instruct", "abc")
     with pytest.raises(ValueError, match="holds no model"):
         vlm.load(str(tmp_path))

@@ -8,9 +8,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-# The one model whose commit we know and pin; others are named with theirs.
+# One model of each family at a commit; others are named with theirs. The hub is not reachable from where this was
+# written: the last four are the commits that several public projects pin, and a wrong one fails, for nothing is there.
 DEFAULT = "llava-hf/llava-1.5-13b-hf"
-REVISIONS = {DEFAULT: "9f368a6b6fddb38cc12e8cce0cda2cbf529b010c"}
+REVISIONS = {
+    DEFAULT: "9f368a6b6fddb38cc12e8cce0cda2cbf529b010c",
+    "llava-hf/llava-onevision-qwen2-7b-ov-hf": "0d50680527681998e456c7b78950205bedd8a068",
+    "Qwen/Qwen2.5-VL-7B-Instruct": "cc594898137f460bfe9f0759e9844b3ce807cfb5",
+    "Qwen/Qwen3-VL-8B-Instruct": "0c351dd01ed87e9c1b53cbc748cba10e6187ff3b",
+    "HuggingFaceTB/SmolVLM2-2.2B-Instruct": "482adb537c021c86670beed01cd58990d01e72e4",
+}
 OVERHEAD = 1.2  # of the weights, for what is computed meanwhile
 
 
@@ -34,7 +41,10 @@ def pinned(name: str) -> tuple[str, str | None]:
     model = model or DEFAULT
     commit = commit or REVISIONS.get(model, "")
     if not commit:
-        raise ValueError(f"{model} is neither a folder here nor pinned; name its commit too, as {model}@COMMIT")
+        known = ", ".join(REVISIONS)
+        raise ValueError(
+            f"{model} is neither a folder here nor pinned; name its commit too, as {model}@COMMIT (pinned: {known})"
+        )
     return model, commit
 
 
