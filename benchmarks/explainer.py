@@ -41,6 +41,7 @@ from ifdl.nets.contrast import ALPHA
 ARMS = {"none": None, "predicted": "predicted", "true": "true", "random": "random", "joint": None}
 SEEDS = (0, 1, 2)
 TESTS = ("seen", "unseen")
+TESTED = 240  # pictures of each test that are told and judged
 
 
 def run(out: Path, names: list[str], seeds: list[int], budget: Budget) -> None:
@@ -68,7 +69,7 @@ def one(out: Path, material: data.Examples, words: Words, name: str, seed: int, 
     losses = train(net, material.view("plain"), masked, told, cells(material.masks["true"]), budget, seed)
     found: dict[str, Any] = {"arm": name, "seed": seed, "parameters": sum(p.numel() for p in net.parameters())}
     found |= {"seconds": round(time.monotonic() - began), "loss": round(float(np.mean(losses[-50:])), 4)}
-    tests = {part: data.load(out / part) for part in TESTS}
+    tests = {part: data.load(out / part, TESTED) for part in TESTS}
     found["rows"] = {part: judged(net, words, test, view, budget) for part, test in tests.items()}
     if view is not None:  # the class leaks where untouched pictures alone carry no mask: what if they carry one?
         leak = judged(net, words, tests["seen"], view, budget, leakless=True)
@@ -97,7 +98,7 @@ def contrast(out: Path, seeds: list[int]) -> None:
         for view, alpha in (("true", 0.0), *((v, ALPHA) for v in data.VIEWS[1:])):
             place = out / "contrast" / f"{view if alpha else 'off'}-{seed}.json"
             if not place.is_file():
-                rows = {part: under(net, words, data.load(out / part), view, alpha) for part in TESTS}
+                rows = {part: under(net, words, data.load(out / part, TESTED), view, alpha) for part in TESTS}
                 place.write_text(json.dumps({"view": view, "alpha": alpha, "seed": seed, "rows": rows}) + "\n")
                 means = {part: mean(own, "overall", "edited") for part, own in rows.items()}
                 print(f"contrast with {view}, alpha {alpha}, seed {seed}: {means}", flush=True)

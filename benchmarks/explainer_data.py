@@ -8,6 +8,7 @@ paper has it). An empty mask lets everything through, which is the paper's rule 
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -33,6 +34,8 @@ SIDE, CELLS = 256, 8
 VIEWS = ("plain", "true", "predicted", "random")
 SEEN = {"splice": 0.45, "copymove": 0.33, "remove": 0.17, "text": 0.05}  # engines of training
 UNSEEN = {"retouch": 0.5, "sequence": 0.5}  # engines held out
+# An eye of 8 × 8 tokens cannot tell pixels, and no judge here reads them: they would be half of what is learned.
+COORDINATES = re.compile(r", x \d+-\d+, y \d+-\d+ \(its box covers [^)]*\)")
 UNTOUCHED = 4  # of so many pictures one is the untouched sibling
 
 
@@ -67,13 +70,14 @@ class Examples:
         return np.asarray(self.tokens[:, VIEWS.index(name)])
 
 
-def load(folder: Path) -> Examples:
-    """What `make` left in a folder; tokens are read from disk as they are used."""
+def load(folder: Path, most: int | None = None) -> Examples:
+    """What `make` left in a folder, at most so many; tokens are read from disk as they are used."""
     with np.load(folder / "masks.npz", allow_pickle=False) as kept:
-        masks = {name: np.unpackbits(kept[name], axis=2, count=SIDE).astype(bool) for name in VIEWS[1:]}
+        masks = {name: np.unpackbits(kept[name][:most], axis=2, count=SIDE).astype(bool) for name in VIEWS[1:]}
     rows = [json.loads(line) for line in (folder / "rows.jsonl").read_text(encoding="utf-8").splitlines()]
+    rows = [row | {"text": COORDINATES.sub("", row["text"])} for row in rows]
     pictures, tokens = (np.load(folder / f"{name}.npy", mmap_mode="r") for name in ("pictures", "tokens"))
-    return Examples(pictures, masks, tokens, rows)
+    return Examples(pictures[:most], masks, tokens[:most], rows[:most])
 
 
 def make(part: Part, count: int, folder: Path, workers: int) -> None:

@@ -24,6 +24,7 @@ from ifdl.explain import claims
 from ifdl.types import Question, State, Verdict
 
 PART = "unseen"
+COMPARED = 120  # pictures that are examined
 TESTS = ("copymove", "jpeg_grid", "thumbnail", "ifdl_small")  # all whose say on local edits counts
 ARMS = ("none", "predicted", "joint")  # a true mask is not to be had in use
 # What each test's finding stands for, in the words of the forge's captions.
@@ -34,7 +35,7 @@ PLAIN = "a part of the picture, altered"
 
 def compare(out: Path) -> None:
     """Write OUT/grounded.json: a row of scores for every picture of the held-out engines, and claims of each run."""
-    test = data.load(out / PART)
+    test = data.load(out / PART, COMPARED)
     runs = [json.loads(path.read_text(encoding="utf-8")) for path in sorted((out / "runs").glob("*.json"))]
     runs = [run for run in runs if run["arm"] in ARMS]
     rows, bare = [], {f"{run['arm']}-{run['seed']}": 0 for run in runs}

@@ -131,7 +131,7 @@ class Explainer(nn.Module):
 class Budget:
     """The same for every arm."""
 
-    steps: int = 600
+    steps: int = 300
     batch: int = 16
     rate: float = 1e-3
     warmup: int = 50
@@ -142,6 +142,16 @@ def seen_of(plain: NDArray[np.float16], masked: NDArray[np.float16] | None, alph
     """Tokens as the projector takes them: blended with those of the masked picture where there is a mask."""
     own = torch.from_numpy(np.asarray(plain, np.float32))
     return own if masked is None else blend(own, torch.from_numpy(np.asarray(masked, np.float32)), alpha)
+
+
+def batches(lengths: NDArray[Any], size: int, rng: np.random.Generator) -> list[NDArray[Any]]:
+    """Rows of one round in chance order, those of a batch alike in length, so that little is padding."""
+    order = rng.permutation(len(lengths))
+    groups = [order[n : n + 16 * size] for n in range(0, len(order), 16 * size)]
+    sorted_groups = [group[np.argsort(lengths[group], kind="stable")] for group in groups]
+    made = [np.sort(g[n : n + size]) for g in sorted_groups for n in range(0, len(g) - size + 1, size)]
+    rng.shuffle(made)
+    return made
 
 
 def train(
@@ -156,12 +166,14 @@ def train(
     """Train in place; losses of every step. `cells` N×64: how much of each cell is edited, for the joint arm."""
     rng = np.random.default_rng([seed, 5])
     optimiser = torch.optim.AdamW(net.parameters(), budget.rate, (0.9, 0.95), weight_decay=0.05)
-    losses, order = [], np.empty(0, int)
+    losses: list[float] = []
+    ready: list[Any] = []
+    lengths = np.array([len(own) for own in words])
     net.train()
     for step in range(budget.steps):
-        if len(order) < budget.batch:
-            order = np.concatenate([order, rng.permutation(len(words))])
-        rows, order = np.sort(order[: budget.batch]), order[budget.batch :]
+        if not ready:
+            ready = batches(lengths, budget.batch, rng)
+        rows = ready.pop()
         done = step / budget.steps
         share = min(1.0, (step + 1) / budget.warmup) * (0.02 + 0.98 * 0.5 * (1 + np.cos(np.pi * done)))
         for group in optimiser.param_groups:

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from benchmarks import explainer_data as data
-from benchmarks.explainer import ARMS, TESTS, case, cells
+from benchmarks.explainer import ARMS, TESTED, TESTS, case, cells
 from ifdl.data.manifest import write_text
 from ifdl.evaluate import judge
 from ifdl.evaluate.intervals import bootstrap, paired
@@ -29,6 +29,7 @@ NUMBERS = {
     "rouge_l": "ROUGE-L",
     "likeness": "TF-IDF cosine",
 }
+FEWEST = 20  # pictures below which no difference is told
 SHOWN = ("areas", "tampered_content", "overall")
 VIEWS = {
     "off": "nothing (alpha 0)",
@@ -57,7 +58,7 @@ def report(out: Path) -> None:
 def gathered(out: Path) -> dict[str, Any]:
     """Every arm's scores of edited pictures, their differences to the arm without a mask, and the swapped control."""
     runs = [json.loads(path.read_text(encoding="utf-8")) for path in sorted((out / "runs").glob("*.json"))]
-    tests = {part: data.load(out / part) for part in TESTS}
+    tests = {part: data.load(out / part, TESTED) for part in TESTS}
     arms: dict[str, Any] = {}
     for name in ARMS:
         own = sorted((r for r in runs if r["arm"] == name), key=lambda r: r["seed"])
@@ -74,6 +75,12 @@ def gathered(out: Path) -> dict[str, Any]:
             first = {r["seed"]: edited(r, part) for r in runs if r["arm"] == "none"}
             pairs = [(a, b) for r in own for a, b in zip(edited(r, part), first.get(r["seed"], ()), strict=False)]
             arms[name][part]["above_none"] = {n: apart(pairs, n) for n in NUMBERS} if pairs and name != "none" else {}
+            # A mask tells the class besides the place, where untouched pictures have none: the place alone.
+            both = [(a, b) for a, b in pairs if a["type"] > 0 and b["type"] > 0]
+            if name != "none" and len(both) >= FEWEST:
+                arms[name][part]["above_none_where_both_say_edited"] = {n: apart(both, n) for n in SHOWN} | {
+                    "n": len(both)
+                }
             ious = [row["cell_iou"] for row in rows if "cell_iou" in row]
             arms[name][part] |= {"cell_iou": round(float(np.mean(ious)), 4)} if ious else {}
     return {
@@ -117,7 +124,7 @@ def against_grounded(out: Path, runs: list[dict[str, Any]]) -> dict[str, Any]:
     bare = told["unsupported_claims_per_picture"]
     for name in ("none", "predicted", "joint"):
         own = [r for r in runs if r["arm"] == name]
-        pairs = [(row, base[row["id"]]) for r in own for row in r["rows"]["unseen"]]
+        pairs = [(row, base[row["id"]]) for r in own for row in r["rows"]["unseen"] if row["id"] in base]
         found[name] = {"overall": interval([a for a, _ in pairs], "overall"), "above_grounded": apart(pairs, "overall")}
         claims = [bare[f"{name}-{r['seed']}"] for r in own]
         found[name]["unsupported_claims_per_picture"] = round(float(np.mean(claims)), 2)
@@ -183,6 +190,10 @@ def tables(told: dict[str, Any]) -> dict[str, str]:
             if arm[part]["above_none"]:
                 values = [arm[part]["above_none"][n] for n in SHOWN]
                 lines.append(f"| {WORDS[name]} | {' | '.join(gap(v) for v in values)} |")
+        lines += ["", f"| where both say edited | {' | '.join(NUMBERS[n] for n in SHOWN)} | texts |", "|---" * 5 + "|"]
+        for name, arm in told["arms"].items():
+            if own := arm[part].get("above_none_where_both_say_edited"):
+                lines.append(f"| {WORDS[name]} | {' | '.join(gap(own[n]) for n in SHOWN)} | {own['n']} |")
         made[f"{part}_apart"] = "\n".join(lines)
     lines = [
         "| decoded under contrast with | engines | Mask (areas) | Overall | against plain | same texts |",

@@ -1,6 +1,6 @@
 """Measure every clue and the fused verdict under native-1, as `results/` shows them.
 
-    python benchmarks/measure.py OUT [--workers 2] [--only forged casia lalonde camera robust]
+    python benchmarks/measure.py OUT [--workers 2] [--only camera casia changed lalonde jpeg90 forged robust]
 
 OUT keeps forgeries, predictions and rows; a second run goes on where the first stopped. Each step is an
 `ifdl` command that is printed, logged in results/readings.jsonl where a development set is read, and can be
@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import shlex
 import sys
 from pathlib import Path
@@ -22,12 +23,16 @@ sys.path.insert(0, str(ROOT))
 
 from ifdl.serve.cli import app  # noqa: E402
 
-SHARED = ROOT.parent / "shared" / "data"
-RESULTS = ROOT / "results"
+# As they would be typed: a result's command names no folder of this machine.
+SHARED = Path(os.path.relpath(ROOT.parent / "shared" / "data"))
+RESULTS = Path(os.path.relpath(ROOT / "results"))
 # The verdict first: it runs all clues, whose predictions are then at hand.
 SYSTEMS = (("verdict",), ("clue", "copymove"), ("clue", "jpeg_grid"), ("expert", "ifdl_small"))
 FORGED = {"camera": 200, "camera_whole": 200}  # pairs of each, test photographs only
 SIDE, SEED = 384, 2026
+# The expert on a part of CASIA as it is, saved again and halved.
+CHANGED = {"part": (), "jpeg75": ("--change", "jpeg:75"), "resize05": ("--change", "resize:0.5")}
+PART = 250
 UNTOUCHED = 8  # one sibling in so many is examined: silence is measured on the camera pictures themselves
 
 
@@ -73,7 +78,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("out", type=Path)
     parser.add_argument("--workers", type=int, default=2)
-    steps = ("camera", "casia", "lalonde", "forged", "robust")
+    steps = ("camera", "casia", "changed", "lalonde", "jpeg90", "forged", "robust")
     parser.add_argument("--only", nargs="+", choices=steps, default=steps)
     options = parser.parse_args()
     out, workers = options.out, options.workers
@@ -81,10 +86,17 @@ def main() -> None:
         evaluate("camera_test", SHARED / "camera", out, workers, "--split", "test")
     if "casia" in options.only:
         evaluate("casia1_dev", SHARED / "casia1_dev", out, workers)
-        # Its classes have tables of their own: whole-picture numbers mean something only after saving both alike.
-        evaluate("casia1_dev_jpeg90", SHARED / "casia1_dev", out, workers, "--change", "jpeg:90")
+    if "changed" in options.only:
+        for name, change in CHANGED.items():
+            ifdl("evaluate", "--expert", "ifdl_small", "--data", SHARED / "casia1_dev", "--limit", PART, *change,
+                 "--out", out / f"casia_{name}", "--cache", out / "predictions", "--workers", workers,
+                 "--copy", RESULTS / "robustness" / f"casia1_dev_{name}-ifdl_small.json",
+                 "--readings", RESULTS / "readings.jsonl")  # fmt: skip
     if "lalonde" in options.only:
         evaluate("lalonde_dev", SHARED / "lalonde_dev", out, workers)
+    if "jpeg90" in options.only:
+        # Its classes have tables of their own: whole-picture numbers mean something only after saving both alike.
+        evaluate("casia1_dev_jpeg90", SHARED / "casia1_dev", out, workers, "--change", "jpeg:90")
     if "forged" in options.only or "robust" in options.only:
         place = forged(out, workers)
         if "forged" in options.only:

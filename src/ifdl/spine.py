@@ -34,7 +34,7 @@ from ifdl.types import (
     Run,
     State,
 )
-from ifdl.verdict import battery, names
+from ifdl.verdict import battery, marks, names
 from ifdl.verdict import calibration as calibrations
 from ifdl.verdict.deep import QUESTIONS, repeats, steadied
 from ifdl.verdict.fuse import PRECEDENCE, Scale, coverage_of, fuse
@@ -129,7 +129,8 @@ def examine_picture(
         findings += _numbered(battery.compared(picture, index).findings, cards[battery.ARCHIVE])
         spent[battery.ARCHIVE] = time.perf_counter() - began
     ran = (*chosen, battery.ARCHIVE) if index is not None else chosen
-    verdict = replace(fuse(findings, coverage(findings, cards, ran, scale), scale), predictions=tuple(predictions))
+    verdict = fuse(findings, coverage(findings, cards, ran, scale), scale)
+    verdict = replace(verdict, predictions=tuple(predictions), map=marks.together(findings, predictions))
     if deep:
         began = time.perf_counter()
         verdict = steadied(verdict, repeats(picture, chosen, scale, progress, index))

@@ -388,13 +388,17 @@ class Coverage:
 
 @dataclass(frozen=True, eq=False)
 class Verdict:
-    """Four answers, the regions they point at, what ran, and what they rest on."""
+    """Four answers, the regions they point at, what ran, and what they rest on.
+
+    `map` is one of all tests on local edits together, where an expert ran.
+    """
 
     answers: tuple[Answer, ...]
     regions: tuple[Region, ...]
     coverage: tuple[Coverage, ...]
     findings: tuple[Finding, ...]
     predictions: tuple[Prediction, ...] = ()
+    map: Annotated[Map | None, InMemory] = None
 
     def answer(self, question: Question | str) -> Answer:
         """The answer to one of the four questions."""

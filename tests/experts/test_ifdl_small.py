@@ -78,13 +78,32 @@ def test_matching_finds_a_copy_and_not_its_neighbourhood() -> None:
     assert rest.max() < 0.999
 
 
-@pytest.mark.parametrize("size", [(70, 90), (300, 420)])
+@pytest.mark.parametrize("size", [(5, 7), (70, 90), (200, 300), (300, 420)])
 def test_any_size_in_stored_pixels(size: tuple[int, int]) -> None:
     photograph = decode(bundled()[0].data)
     pixels = np.ascontiguousarray(photograph.pixels[: size[0], : size[1]])
     found = ifdl_small.tiny().predict(type(photograph)(pixels, photograph.item, photograph.data))
     assert found.heat.size == size and found.heat.at_full_size().shape == size
     assert found.reliability is not None and sum(found.probabilities.values()) == pytest.approx(1)
+
+
+@pytest.mark.parametrize(("longest", "looks"), [(200, ["twice"]), (300, ["twice", "stored"]), (420, ["stored"])])
+def test_small_pictures_are_looked_at_enlarged(longest: int, looks: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    photograph, seen = decode(bundled()[0].data), []
+    pixels = np.ascontiguousarray(photograph.pixels[:96, :longest])
+    expert = ifdl_small.tiny()
+    look = ifdl_small.IfdlSmall._look
+
+    def watched(self: ifdl_small.IfdlSmall, shown: np.ndarray) -> object:
+        seen.append("stored" if shown.shape == pixels.shape else "twice")
+        assert shown.shape[1] == longest * (1 if seen[-1] == "stored" else 2)
+        return look(self, shown)
+
+    monkeypatch.setattr(ifdl_small.IfdlSmall, "_look", watched)
+    found = expert.predict(type(photograph)(pixels, photograph.item, photograph.data))
+    assert seen == looks
+    assert found.heat is not None
+    assert found.heat.values.shape == (24, -(-longest // 4))
 
 
 def test_one_step_of_training_lowers_the_loss_on_the_same_pictures() -> None:

@@ -45,7 +45,7 @@ def test_without_a_model() -> None:
     [
         ((RETOUCH, "--with", "gpt"), "--with takes grounded, llava:ID or http://…"),
         ((RETOUCH, "--with", "http://192.168.1.9/v1"), "--allow-remote"),
-        ((RETOUCH, "--with", "llava:Qwen/Qwen3-VL-8B-Instruct"), "name its commit too"),
+        ((RETOUCH, "--with", "llava:Qwen/Qwen3-VL-32B-Instruct"), "name its commit too"),
         ((RETOUCH, "--with", "grounded", "--set", "alpha=0.3"), "are for --with llava:ID"),
         ((RETOUCH, "--with", "llava:", "--set", "beta=1"), "a key of alpha"),
         ((RETOUCH, "--with", "llava:", "--set", "alpha=x"), "takes a number"),

@@ -25,8 +25,10 @@ from numpy.typing import NDArray
 import ifdl
 from ifdl import evidence, experts, spine
 from ifdl.evaluate import maps
+from ifdl.experts.ifdl_small import IfdlSmall
 from ifdl.signal.regions import mask_of
 from ifdl.types import Finding, Map, Picture, Prediction, Question, State
+from ifdl.verdict import battery
 from ifdl.verdict.fuse import PRECEDENCE
 
 # Rooms whose code can move a system's numbers, beside its stated version.
@@ -135,10 +137,14 @@ def clue(name: str) -> Named:
 
 
 def verdict() -> Named:
-    """The fused answer on local edits, as `ifdl examine` gives it."""
+    """The fused answer on local edits, as `ifdl examine` gives it; its map is thresholded whatever the answer.
+
+    Experimental tests, which count for nothing, are left out.
+    """
+    tests = [t for t in battery.names() if not battery.card(t).experimental]
 
     def run(picture: Picture) -> Output:
-        found = spine.examine_picture(picture).verdict
+        found = spine.examine_picture(picture, clues=tests).verdict
         answer = found.answer(Question.LOCAL_EDIT)
         own = [f for f in found.findings if f.question == Question.LOCAL_EDIT and not f.experimental]
         fused = _of_findings(own, picture)
@@ -151,9 +157,12 @@ def verdict() -> Named:
                 known = predictions.get(name)
                 parts[name] = _of_findings(said, picture) if known is None else _of_prediction(known, said)
         score = fused.score if answer.log10_ratio is None else answer.log10_ratio
+        if found.map is not None:
+            return Output(answer.state, score, found.map, reason=answer.sentence, parts=parts)
         return Output(answer.state, score, fused.heat, marked, reason=answer.sentence, parts=parts)
 
-    return Named("verdict", "verdict", ifdl.__version__, _identity("verdict", ifdl.__version__, code()), run)
+    identity = _identity("verdict", ifdl.__version__, code())
+    return Named("verdict", "verdict", ifdl.__version__, identity, run, IfdlSmall.THRESHOLD)
 
 
 def expert(name: str) -> Named:

@@ -111,5 +111,6 @@ def _lines(finding: Finding, verdict: Verdict) -> list[str]:
     letters = {region.id: letter for letter, region in lettered(verdict)}
     for region in finding.regions[:6]:
         name = f"part {letters[region.id]}" if region.id in letters else "a part"
-        said.append(f"  {name}: {grounded.where(region)}")
+        called = f", {region.name}" if region.name else ""
+        said.append(f"  {name}{called}: {grounded.where(region)}")
     return said

@@ -29,7 +29,6 @@ CALIBRATED = (
     "beside the answer."
 )
 COVERAGE = "coverage."
-PLURAL = ("skis", "scissors", "broccoli")  # names that take no article
 
 
 def explain(picture: Picture, verdict: Verdict) -> Explanation:
@@ -75,16 +74,8 @@ def grounded(sentences: Iterable[Sentence], verdict: Verdict) -> tuple[Sentence,
 
 
 def where(region: Region) -> str:
-    """Words for a place: "lower left, 2.3 % of the picture", and the guess of what is there: " (perhaps a cup)"."""
-    return f"{region.position}, {share(region.area)} of the picture{guess(region)}"
-
-
-def guess(region: Region) -> str:
-    """Words for a region's name, which is a detector's guess; empty for one without a name."""
-    if not region.name:
-        return ""
-    article = "" if region.name in PLURAL else "an " if region.name[0] in "aeiou" else "a "
-    return f" (perhaps {article}{region.name})"
+    """Words for a place: "lower left, 2.3 % of the picture"."""
+    return f"{region.position}, {share(region.area)} of the picture"
 
 
 def share(part: float) -> str:
@@ -99,7 +90,7 @@ def _about(finding: Finding) -> list[Sentence]:
     said = [_say(finding.sentence, [finding], question=finding.question)]
     regions = finding.regions[:6]
     if regions:
-        places = "; ".join(where(r) for r in regions)
+        places = "; ".join((f"{r.name}: " if r.name else "") + where(r) for r in regions)
         more = f" and {len(finding.regions) - len(regions)} more" if len(finding.regions) > len(regions) else ""
         text = f"Where: {places}{more}."
         said.append(_say(text, [finding], regions, finding.question, "where"))

@@ -155,6 +155,7 @@ def _layers(report: Report, cards: dict[str, Card | None]) -> list[dict[str, Any
         drawn = overlay.png(overlay.marks(report.verdict.regions, size, stored, canvas, tint=False))
         found.append(_layer("outlines", "Outlines", drawn, "every region of this report, with its letter"))
     titles = {f"expert-{p.expert}": f"Trained expert {p.expert}" for p in report.verdict.predictions}
+    titles |= {"together": "All tests on local edits together"}
     ids = parts.safe_ids([f.id for f in report.verdict.findings])
     clues = dict(zip(ids, (f.clue for f in report.verdict.findings), strict=True))
     for name, heat in parts.heat_maps(report):

@@ -56,7 +56,8 @@ def edited_regions(report: Report) -> tuple[Region, ...]:
 
 
 def heat_maps(report: Report) -> list[tuple[str, Map]]:
-    """Every heat map with the safe id of the finding, or `expert-…` of the prediction, that it belongs to.
+    """Every heat map with the safe id of the finding, or `expert-…` of the prediction, that it belongs to; `together`
+    is of all tests on local edits, where it is no expert's own.
 
     A prediction whose finding carries its map is that finding's.
     """
@@ -65,4 +66,8 @@ def heat_maps(report: Report) -> list[tuple[str, Map]]:
     predictions = [p for p in report.verdict.predictions if p.expert not in shown]
     ids = safe_ids([f.id for f in findings] + [f"expert-{p.expert}" for p in predictions])
     maps = [f.map for f in findings] + [p.heat for p in predictions]
-    return [(name, heat) for name, heat in zip(ids, maps, strict=True) if heat is not None]
+    joined = report.verdict.map
+    first = (
+        [] if joined is None or any(joined is p.heat for p in report.verdict.predictions) else [("together", joined)]
+    )
+    return first + [(name, heat) for name, heat in zip(ids, maps, strict=True) if heat is not None]

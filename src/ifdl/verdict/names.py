@@ -16,16 +16,19 @@ from ifdl.nets.objects import YOLOX_NANO, Detection, name_regions
 from ifdl.nets.weights import path_of
 from ifdl.types import Finding, Picture, Region, Verdict
 
+PLURAL = ("skis", "scissors", "broccoli")  # names that take no article
 Detector = Callable[[NDArray[Any]], list[Detection]]
 
 
 def named(picture: Picture, verdict: Verdict, detector: Detector | None = None) -> Verdict:
     """The verdict with the regions it points at named, in its list and in its findings; as it is without weights.
 
-    `detector` stands in for YOLOX-Nano of `ifdl models fetch yolox_nano`.
+    A region that its test named ("copy A") keeps that name. `detector` stands in for YOLOX-Nano of
+    `ifdl models fetch yolox_nano`.
     """
-    called = {r.id: r for r in name_regions(picture, verdict.regions, detector)}
-    if not any(r.name for r in called.values()):
+    bare = tuple(r for r in verdict.regions if r.name is None)
+    called = {r.id: replace(r, name=guess(r.name)) for r in name_regions(picture, bare, detector) if r.name}
+    if not called:
         return verdict
 
     def own(regions: tuple[Region, ...]) -> tuple[Region, ...]:
@@ -35,6 +38,12 @@ def named(picture: Picture, verdict: Verdict, detector: Detector | None = None) 
         return replace(finding, regions=own(finding.regions))
 
     return replace(verdict, regions=own(verdict.regions), findings=tuple(told(f) for f in verdict.findings))
+
+
+def guess(name: str) -> str:
+    """ "perhaps a cup" """
+    article = "" if name in PLURAL else "an " if name[0] in "aeiou" else "a "
+    return f"perhaps {article}{name}"
 
 
 def weights() -> dict[str, str]:
