@@ -123,7 +123,7 @@ def against_grounded(out: Path, runs: list[dict[str, Any]]) -> dict[str, Any]:
     found: dict[str, Any] = {"grounded": {n: interval(told["rows"], n) for n in ("type", "areas", "overall")}}
     bare = told["unsupported_claims_per_picture"]
     for name in ("none", "predicted", "joint"):
-        own = [r for r in runs if r["arm"] == name]
+        own = [r for r in runs if f"{r['arm']}-{r['seed']}" in bare and r["arm"] == name]
         pairs = [(row, base[row["id"]]) for r in own for row in r["rows"]["unseen"] if row["id"] in base]
         found[name] = {"overall": interval([a for a, _ in pairs], "overall"), "above_grounded": apart(pairs, "overall")}
         claims = [bare[f"{name}-{r['seed']}"] for r in own]

@@ -64,3 +64,11 @@ def test_weights_are_part_of_the_fingerprint_where_they_are(monkeypatch: pytest.
     file.parent.mkdir()
     file.write_bytes(b"weights")
     assert list(names.weights()) == ["yolox_nano"]
+
+
+def test_a_user_without_a_home_has_no_weights(monkeypatch: pytest.MonkeyPatch) -> None:
+    def denied(self: Path) -> bool:
+        raise PermissionError(13, "denied", str(self))
+
+    monkeypatch.setattr(Path, "is_file", denied)
+    assert names.weights() == {}

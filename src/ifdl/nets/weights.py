@@ -64,9 +64,12 @@ def store() -> Path:
 
 
 def path_of(weights: WeightFile) -> Path | None:
-    """The stored file, or None if it is not on this machine."""
-    path = store() / weights.filename
-    return path if path.is_file() else None
+    """The stored file, or None if it is not on this machine, or where this user may not look."""
+    try:
+        path = store() / weights.filename
+        return path if path.is_file() else None
+    except (OSError, RuntimeError):  # a home without rights, and a user without a home
+        return None
 
 
 def install(weights: WeightFile, file: Path) -> tuple[Path, bool]:
