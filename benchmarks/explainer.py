@@ -1,6 +1,6 @@
 """A small explainer, trained five ways on the forge's captions: what does the mask add?
 
-    python benchmarks/explainer.py make OUT [--samples 6000] [--tests 400]   pictures and tokens, about 10 minutes
+    python benchmarks/explainer.py make OUT [--samples 6000] [--tests 400]   pictures and tokens, an hour of a core
     python benchmarks/explainer.py run OUT [--only ARM …] [--seeds 0 1 2]    train and judge; goes on where it stopped
     python benchmarks/explainer.py contrast OUT                            decode the arm without a mask under contrast
     python benchmarks/explainer.py grounded OUT                            the rules' own texts, and the claims of all

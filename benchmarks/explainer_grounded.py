@@ -7,12 +7,9 @@ claims that nothing measured bears out are counted.
 
 from __future__ import annotations
 
-import io
 import json
 from pathlib import Path
-from typing import Any
 
-from PIL import Image
 from rich.progress import track
 
 from benchmarks import explainer_data as data
@@ -21,6 +18,7 @@ from ifdl import intake, spine
 from ifdl.data.manifest import write_text
 from ifdl.evaluate import judge
 from ifdl.explain import claims
+from ifdl.report import overlay
 from ifdl.types import Question, State, Verdict
 
 PART = "unseen"
@@ -41,7 +39,7 @@ def compare(out: Path) -> None:
     rows, bare = [], {f"{run['arm']}-{run['seed']}": 0 for run in runs}
     texts = {f"{run['arm']}-{run['seed']}": {row["id"]: row["text"] for row in run["rows"][PART]} for run in runs}
     for picture, mask, row in zip(track(test.pictures), test.masks["true"], test.rows, strict=True):
-        shown = intake.decode(_png(picture), name="test.png")
+        shown = intake.decode(overlay.png(picture), name="test.png")
         verdict = spine.examine_picture(shown, clues=TESTS).verdict
         said = fields(verdict)
         scores = judge.by_rules(case(row, said, mask)).scores
@@ -62,9 +60,3 @@ def fields(verdict: Verdict) -> str:
     content = "; ".join(dict.fromkeys(CONTENT.get(f.clue, PLAIN) for f in held))
     cues = "; ".join(dict.fromkeys(CUES[f.clue] for f in held if f.clue in CUES)) or "edges, noise, texture"
     return f"Type: Partially edited\nAreas: {places}\nTampered content: {content}\nVisual inconsistencies: {cues}"
-
-
-def _png(pixels: Any) -> bytes:
-    buffer = io.BytesIO()
-    Image.fromarray(pixels).save(buffer, "PNG")
-    return buffer.getvalue()

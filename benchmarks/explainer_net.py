@@ -112,14 +112,15 @@ class Explainer(nn.Module):
         begin = embed(torch.full((len(seen), 1), BEGIN))
         kept: list[Any] = [None, None]  # each picture's keys and values
         given = [torch.cat([self.project(own), begin], 1) for own in (seen, view)]
+        scores: list[Tensor] = []
+        rule = Contrast(lambda _: scores[1], alpha)
         words, going = torch.empty((len(seen), 0), dtype=torch.long), torch.ones(len(seen), dtype=torch.bool)
         while words.shape[1] < self.shape.most and bool(going.any()):
-            scores = []
+            scores.clear()
             for n, own in enumerate(given):
                 told = self.decoder(inputs_embeds=own, past_key_values=kept[n], use_cache=True)
                 kept[n] = told.past_key_values
                 scores.append(told.logits[:, -1])
-            rule = Contrast(lambda _, of_view=scores[1]: of_view, alpha)  # type: ignore[misc]
             chosen = rule(words, scores[0]).argmax(-1)
             words = torch.cat([words, torch.where(going, chosen, PAD)[:, None]], 1)
             going &= chosen != END

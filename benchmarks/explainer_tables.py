@@ -84,7 +84,8 @@ def gathered(out: Path) -> dict[str, Any]:
             ious = [row["cell_iou"] for row in rows if "cell_iou" in row]
             arms[name][part] |= {"cell_iou": round(float(np.mean(ious)), 4)} if ious else {}
     return {
-        "command": "python benchmarks/explainer.py make OUT; … run OUT; … report OUT",
+        "command": "python benchmarks/explainer.py make OUT; … run OUT; … contrast OUT --seeds 0; … grounded OUT; "
+        "… report OUT",
         "environment": environment("python benchmarks/explainer.py report OUT"),
         "pictures": {part: len(test.rows) for part, test in tests.items()},
         "cell_iou_of_the_expert": {part: expert_iou(test) for part, test in tests.items()},
@@ -126,6 +127,7 @@ def against_grounded(out: Path, runs: list[dict[str, Any]]) -> dict[str, Any]:
         own = [r for r in runs if f"{r['arm']}-{r['seed']}" in bare and r["arm"] == name]
         pairs = [(row, base[row["id"]]) for r in own for row in r["rows"]["unseen"] if row["id"] in base]
         found[name] = {"overall": interval([a for a, _ in pairs], "overall"), "above_grounded": apart(pairs, "overall")}
+        found[name]["seeds"] = [r["seed"] for r in own]
         claims = [bare[f"{name}-{r['seed']}"] for r in own]
         found[name]["unsupported_claims_per_picture"] = round(float(np.mean(claims)), 2)
     return found

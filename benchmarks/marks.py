@@ -67,16 +67,19 @@ def copies(expert: IfdlSmall, count: int, done: set[str]) -> Iterator[dict[str, 
                 heat = prediction.heat
                 assert heat is not None
                 ends = held[0].regions
-                best = marks.likelier(ends, heat)
+                best = marks.put_in(ends, heat)
                 own = heat.at_full_size() >= level_of(expert.THRESHOLD)
-                one, every = mask_of((best,), size), mask_of(ends, size)
+                one, every = mask_of(best, size), mask_of(ends, size)
                 shipped = marks.together(held, [prediction])
                 assert shipped is not None
                 rules = {"expert": own, "every end": own | every, "likelier end alone": one, "likelier end": own | one}
                 rules["as shipped"] = shipped.at_full_size() >= level_of(expert.THRESHOLD)
                 row["iou"] = {name: iou(marked, made.mask) for name, marked in rules.items()}
                 right = max(ends, key=lambda end: iou(mask_of((end,), size), made.mask))
-                row |= {"right": right is best, "clear": iou(mask_of((right,), size), made.mask) >= 0.2}
+                row |= {
+                    "right": any(right is end for end in best),
+                    "clear": iou(mask_of((right,), size), made.mask) >= 0.2,
+                }
             yield row
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -34,9 +35,8 @@ LEFT, RIGHT = (replace(region_of(part(x)), id=str(x)) for x in (4, 40))
 PREDICTION = Prediction("ifdl_small", heat=heat())
 
 
-def finding(clue: str = "copymove", **changed: object) -> Finding:
-    given = Finding(clue, Question.LOCAL_EDIT, State.SUPPORTED, "", regions=(LEFT, RIGHT))
-    return replace(given, **changed)  # type: ignore[arg-type]
+def finding(clue: str = "copymove", **changed: Any) -> Finding:
+    return replace(Finding(clue, Question.LOCAL_EDIT, State.SUPPORTED, "", regions=(LEFT, RIGHT)), **changed)
 
 
 def marked(joined: Map | None) -> np.ndarray:
@@ -49,6 +49,13 @@ def test_of_a_copy_the_end_that_the_expert_marks_more() -> None:
     assert (marked(joined) == part(40)).all()
     turned = replace(PREDICTION, heat=Map.of(np.tile(np.linspace(0.3, 0.1, 15), (10, 1)), SIZE, 4))
     assert (marked(marks.together([finding()], [turned])) == part(4)).all()
+
+
+def test_of_every_copy_one_end() -> None:
+    right = replace(PREDICTION, heat=Map.of(np.tile(np.linspace(0.1, 0.3, 15), (10, 1)), SIZE, 4))
+    low = [replace(region_of(np.roll(part(x), 16, 0)), id=f"low {x}") for x in (40, 4)]
+    joined = marks.together([finding(regions=(LEFT, RIGHT, *low))], [right])
+    assert (marked(joined) == (part(40) | np.roll(part(40), 16, 0))).all()
 
 
 def test_of_another_test_every_region() -> None:

@@ -15,7 +15,7 @@ from ifdl.signal.regions import mask_of
 from ifdl.types import Finding, Map, Prediction, Question, Region, State
 
 HALF = np.uint16(32768)
-COPIES = ("copymove",)  # tests whose regions are the ends of a copy
+COPIES = ("copymove",)  # tests whose regions are the two ends of a copy, and of the next
 
 
 def together(findings: Sequence[Finding], predictions: Sequence[Prediction]) -> Map | None:
@@ -39,15 +39,16 @@ def together(findings: Sequence[Finding], predictions: Sequence[Prediction]) -> 
         return heat
     levels = heat.values.copy()
     for finding in held:
-        regions = (likelier(finding.regions, heat),) if finding.clue in COPIES else finding.regions
+        regions = put_in(finding.regions, heat) if finding.clue in COPIES else finding.regions
         marked = _cells(regions, heat)
         levels[marked] = HALF + heat.values[marked] // 2
     return Map(levels, heat.size, heat.stride, heat.origin, heat.valid)
 
 
-def likelier(regions: Sequence[Region], heat: Map) -> Region:
-    """Of the ends of a copy, the one with the higher mean in the expert's map; the first where they are level."""
-    return max(regions, key=lambda region: _mean(region, heat))
+def put_in(ends: Sequence[Region], heat: Map) -> tuple[Region, ...]:
+    """Of every copy's two ends, which follow one another, that with the higher mean in the expert's map; the first
+    where they are level."""
+    return tuple(max(ends[n : n + 2], key=lambda end: _mean(end, heat)) for n in range(0, len(ends), 2))
 
 
 def _mean(region: Region, heat: Map) -> float:
