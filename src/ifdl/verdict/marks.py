@@ -1,7 +1,7 @@
 """One map from all tests that answer on local edits: the expert's, and above its threshold what the clues support.
 
 Of the ends of a copy, which look alike to the copy-move test, the one that the expert marks more is taken for the part
-that was put in. On forged calibration photographs that is so in three of four copies, and marking that end alone,
+that was put in. On forged calibration photographs it mostly is, and marking that end of every copy alone,
 beside whatever else the expert marks, gives a higher IoU than marking all ends or none (`results/marks.json`).
 """
 
