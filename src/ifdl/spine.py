@@ -11,6 +11,7 @@ import json
 import platform
 import time
 from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import UTC, datetime
 from importlib.metadata import version
@@ -83,10 +84,13 @@ def examine(
     calibrations.load(calibration)  # a wrong one is said before any work
     progress("intake")
     began = time.perf_counter()
-    loaded = intake.load(source, limits, name=name, page=page, picture=picture)
+    chosen = battery.names() if clues is None else tuple(dict.fromkeys(clues))
+    with ThreadPoolExecutor(1) as beside:  # weights are read while the child process decodes
+        beside.submit(battery.load, chosen)
+        loaded = intake.load(source, limits, name=name, page=page, picture=picture)
     seconds = {"intake": time.perf_counter() - began}
     return examine_picture(
-        loaded, clues=clues, progress=progress, seconds=seconds, calibration=calibration, deep=deep, index=index
+        loaded, clues=chosen, progress=progress, seconds=seconds, calibration=calibration, deep=deep, index=index
     )
 
 

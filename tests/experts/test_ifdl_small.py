@@ -13,6 +13,7 @@ pytest.importorskip("transformers", reason="the train extra is not installed")
 from ifdl.experts import ifdl_small  # noqa: E402
 from ifdl.intake import decode  # noqa: E402
 from ifdl.nets.ifdl_small import IfdlSmall, Matching, Shape  # noqa: E402
+from ifdl.types import State  # noqa: E402
 from tests.photographs import bundled  # noqa: E402
 
 
@@ -133,3 +134,15 @@ def test_weights_there_and_back(tmp_path: Path) -> None:
     with torch.no_grad():
         pixels = torch.rand(1, 3, 64, 64)
         assert torch.allclose(own.eval()(pixels)["map"], again.net().eval()(pixels)["map"], atol=0.05)
+
+
+def test_what_is_no_photograph_is_out_of_its_domain() -> None:
+    photograph, expert = decode(bundled()[0].data), ifdl_small.tiny()
+    drawing = np.zeros((120, 160, 3), np.uint8)
+    drawing[30:80, 40:100] = 255
+    said = []
+    for pixels in (drawing, photograph.pixels):
+        picture = type(photograph)(pixels, photograph.item, photograph.data)
+        said.append(expert.findings(expert.predict(picture), picture)[0])
+    assert said[0].state == State.OUT_OF_DOMAIN and "98 % of the picture is exactly flat" in said[0].sentence
+    assert said[1].state != State.OUT_OF_DOMAIN

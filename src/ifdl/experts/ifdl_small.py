@@ -21,12 +21,15 @@ from ifdl.experts._base import Arrays, Expert
 from ifdl.experts._onnx import Session
 from ifdl.nets import tiles
 from ifdl.nets.runtime import cores
-from ifdl.types import Card, FalseAlarms, Map, Picture, Prediction, Question
+from ifdl.signal import flat
+from ifdl.types import Card, FalseAlarms, Finding, Map, Picture, Prediction, Question, State
 
 STEP, STRIDE = 16, 4  # pixels of the network's coarsest cell, and of a cell of its maps
 WHOLE = 384  # longest side of the picture as it is seen whole
 TILE, OVERLAP = 256, 48
 SMALLEST, SMALL = 256, 384  # longest sides of a picture that is looked at enlarged alone, and enlarged as well
+# Of 542 camera pictures the flattest with a thing in it is flat by 0.57; blank frames are by 0.94 or more.
+FLAT = 0.8
 WEIGHTS_SHA256 = "43a86034810b69bdb03b5ee6eb1d8aed1d00c318f4efd9b76a2570618a77f729"
 GRAPH_SHA256 = "454a465cd33e9524739668a1533df445523e71b70a575f845fe0fb1f78dc9896"
 CLASSES = ("authentic", "edited", "synthetic")
@@ -182,6 +185,18 @@ class IfdlSmall(Expert):
         shares = _sigmoid(near[1]), _sigmoid(far[1])
         heat = (shares[0] * near[0] + shares[1] * far[0]) / np.maximum(shares[0] + shares[1], 1e-6)
         return heat, near[1], np.stack(votes)
+
+    def findings(self, prediction: Prediction, picture: Picture) -> list[Finding]:
+        """OUT_OF_DOMAIN for what is no photograph, or a blank one: mostly flat pixels."""
+        share = flat.share(flat.colour_code(picture.pixels))
+        if share < FLAT:
+            return super().findings(prediction, picture)
+        percent = int(100 * share)
+        reason = (
+            f"{percent} % of the picture is exactly flat, as drawings, masks and blank frames are; the learned expert "
+            "knows photographs alone."
+        )
+        return [Finding(CARD.id, Question.LOCAL_EDIT, State.OUT_OF_DOMAIN, reason, numbers={"flat_percent": percent})]
 
     def restore(self, outputs: Arrays, picture: Picture) -> Prediction:
         """Maps at a quarter of the stored size; one row of class logits for each tile.

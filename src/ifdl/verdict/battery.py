@@ -59,6 +59,13 @@ def run(name: str, picture: Picture) -> Outcome:
         return Outcome([Finding(name, question, State.FAILED, reason) for question in about.questions])
 
 
+def load(chosen: Iterable[str]) -> None:
+    """Read the weights of the experts among the chosen tests, so that `run` need not wait for them."""
+    for name in chosen:
+        if name in experts.names():
+            _expert(name)
+
+
 def compared(picture: Picture, index: Path) -> Outcome:
     """Compare the picture with the archive of that index. Raises ValueError where it is none."""
     from ifdl.trace import finding, query

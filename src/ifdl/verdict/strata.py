@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ifdl.evidence._metadata_words import SCREENSHOT, SIGNING, SOURCE_TYPE, program
-from ifdl.signal import jpeg
+from ifdl.signal import flat, jpeg
 from ifdl.types import Item, Picture
 
 LARGE = 1600  # long side in pixels: services that reduce photographs stay at or below it more often than not
@@ -102,10 +102,8 @@ def _says_so(item: Item) -> bool:
 
 def _drawn(pixels: NDArray[np.uint8]) -> bool:
     """Whether a program drew this: large parts of exactly one colour, with straight edges between them."""
-    red, green, blue = (pixels[:, :, n].astype(np.uint32) for n in range(3))
-    code = np.asarray(red << 16 | green << 8 | blue, np.uint32)
-    flat = (code[1:, 1:] == code[:-1, 1:]) & (code[1:, 1:] == code[1:, :-1])
-    if flat.size == 0 or flat.mean() < FLAT:
+    code = flat.colour_code(pixels)
+    if flat.share(code) < FLAT:
         return False
     length = _edges(code, pixels) + _edges(np.ascontiguousarray(code.T), pixels.transpose(1, 0, 2))
     return bool(length >= EDGES * min(code.shape))
