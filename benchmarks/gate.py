@@ -12,6 +12,8 @@ from __future__ import annotations
 
 import argparse
 import json
+from collections import Counter
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -86,20 +88,28 @@ def row_of(expert: Any, name: str, source: str, label: str, kind: str, picture: 
     return Row(name, source, label, kind, score, [round(float(v), 4) for v in iou[levels]], float(tally.auc()))
 
 
+def gate_of(untouched: Sequence[tuple[str, float]], share: float) -> float:
+    """The lowest score that at most this share of untouched pictures reach, every photograph counting alike.
+
+    `untouched` are (photograph, score) of each picture.
+    """
+    count = Counter(source for source, _ in untouched)
+    order = sorted(untouched, key=lambda picture: -picture[1])
+    spent, gate = 0.0, order[0][1]
+    for source, score in order:
+        spent += 1 / count[source]
+        if spent > share * len(count):
+            gate = score
+            break
+    return float(np.nextafter(gate, np.inf))
+
+
 def chosen(rows: list[Row]) -> dict[str, Any]:
     """The two thresholds, and what they give on the pictures they were chosen on."""
     edited, untouched = ([r for r in rows if r.label == label] for label in ("edited", "untouched"))
     ious = np.array([r.ious for r in edited])
     at = int(ious.mean(0).argmax())
-    weight = {s: 1 / sum(r.source == s for r in untouched) for s in {r.source for r in untouched}}
-    order = sorted(untouched, key=lambda r: -r.score)
-    allowed, spent, gate = ALARMS * len(weight), 0.0, order[0].score
-    for row in order:
-        spent += weight[row.source]
-        if spent > allowed:
-            gate = row.score
-            break
-    gate = float(np.nextafter(gate, 1))
+    gate = gate_of([(r.source, r.score) for r in untouched], ALARMS)
     alarmed = [r for r in untouched if r.score >= gate]
     own = [r for r in untouched if r.kind == "as it is"]
     alarming = {r.source for r in own if r.score >= gate}
@@ -112,7 +122,7 @@ def chosen(rows: list[Row]) -> dict[str, Any]:
         "gate": gate,
         "edited": len(edited),
         "untouched": len(untouched),
-        "photographs": len(weight),
+        "photographs": len({r.source for r in untouched}),
         "iou": float(ious.mean(0)[at]),
         "pixel_auc": float(np.nanmean([r.auc for r in edited])),
         "detected": float(np.mean([r.score >= gate for r in edited])),

@@ -173,13 +173,14 @@ def tested(
     """
     tests = list(tests)
     # What only the answer on local edits waits for is slow and runs last, so that the other answers need not wait.
-    order = sorted(tests, key=lambda test: battery.card(test).questions == (Question.LOCAL_EDIT,))
+    order = sorted(tests, key=lambda t: (battery.card(t).questions == (Question.LOCAL_EDIT,), t in battery.JOINT))
     found: dict[str, list[Finding]] = {}
     predicted: dict[str, Prediction] = {}
+    said: dict[str, battery.Outcome] = {}
     for number, test in enumerate(order, 1):
         progress(test)
         began = time.perf_counter()
-        outcome = battery.run(test, picture)
+        outcome = said[test] = battery.run(test, picture, said)
         found[test] = _numbered(outcome.findings, battery.card(test))
         if outcome.prediction:
             predicted[test] = outcome.prediction

@@ -314,12 +314,23 @@ class Card:
 
 
 @dataclass(frozen=True, eq=False)
+class Likeness:
+    """Two places of a picture that repeat each other: masks bool H×W of the whole picture at any one size.
+
+    `agreement` (0-1) says how well; it need not reach the threshold of the test that found them.
+    """
+
+    ends: tuple[NDArray[np.bool_], NDArray[np.bool_]]
+    agreement: float
+
+
+@dataclass(frozen=True, eq=False)
 class Finding:
     """One clue's result for one question.
 
     `strength` in [0, 1] orders findings of the same clue and is not a probability. `map` is the
     statistic before thresholding. `established` marks a deterministic fact. `numbers` hold whatever
-    the sentence quotes, so that no sentence rests on nothing.
+    the sentence quotes, so that no sentence rests on nothing. `alike` is for other tests, and in memory only.
     """
 
     clue: str
@@ -335,6 +346,7 @@ class Finding:
     citation: str = ""
     experimental: bool = False
     id: str = ""
+    alike: Annotated[tuple[Likeness, ...], AsIs, InMemory] = field(default=(), repr=False)
 
 
 @dataclass(frozen=True, eq=False)

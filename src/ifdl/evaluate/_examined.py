@@ -22,7 +22,7 @@ from ifdl.forge import produce
 from ifdl.forge.material import Photograph, Sources
 from ifdl.forge.recipe import Recipe
 from ifdl.intake import IntakeError
-from ifdl.types import Finding, Picture, Question
+from ifdl.types import Picture, Question
 from ifdl.verdict import battery
 from ifdl.verdict.fuse import strength_of
 from ifdl.verdict.strata import stratum_of
@@ -58,10 +58,11 @@ def examine(picture: Picture, clues: Sequence[str], index: Path | None = None) -
 
     `index` is that of an archive to compare the picture with, as one more test.
     """
-    found: list[Finding] = []
+    said: dict[str, battery.Outcome] = {}
     for clue in clues:
         if not battery.card(clue).experimental:
-            found += battery.run(clue, picture).findings
+            said[clue] = battery.run(clue, picture, said)
+    found = [f for outcome in said.values() for f in outcome.findings]
     if index is not None:
         found += battery.compared(picture, index).findings
     scores: dict[str, dict[str, float]] = {}

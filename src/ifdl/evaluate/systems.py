@@ -151,7 +151,7 @@ def verdict() -> Named:
         marked = mask_of(found.regions if answer.state == State.SUPPORTED else (), (picture.height, picture.width))
         parts = {}
         predictions = {p.expert: p for p in found.predictions}
-        for name in dict.fromkeys(f.clue for f in own):
+        for name in dict.fromkeys(f.clue for f in own if f.clue not in battery.JOINT):
             said = [f for f in own if f.clue == name]
             with suppress(SystemFailed):
                 known = predictions.get(name)

@@ -23,13 +23,15 @@ from scipy import ndimage
 from ifdl.evidence._copymove_match import APART, MOST_MOVES, Keypoints, keypoints, moves_of
 from ifdl.evidence._copymove_verify import Copy, verify
 from ifdl.signal.regions import region_of
-from ifdl.types import Card, FalseAlarms, Finding, Innocent, Map, Number, Picture, Question, Region, State
+from ifdl.types import Card, FalseAlarms, Finding, Innocent, Likeness, Map, Number, Picture, Question, Region, State
 
 Array = NDArray[Any]
+Bools = NDArray[np.bool_]
 
 WORK = 1280  # longest working side, pixels
 FEWEST_POINTS = 100
 LEAST_AREA = 1500  # working pixels that agree
+LEAST_ALIKE, WEAK_ALIKE = 400, 0.3  # working pixels and grain correlation of what other tests hear of
 GRAIN, WEAK_GRAIN = 0.75, 0.68  # thresholds of the grain correlation that 85 % of the agreeing pixels exceed
 # Share of pixels equal to their neighbours above which a picture, or a part that repeats, is drawn, not
 # photographed: rendered letters and frames repeat exactly, and honestly.
@@ -65,7 +67,7 @@ CARD = Card(
     ),
 )
 
-_INNOCENT = (
+INNOCENT = (
     Innocent(
         "The camera, an app or a publisher printed the same characters, logo or frame twice.",
         "See whether the two places hold overlaid text or graphics rather than scenery.",
@@ -130,6 +132,13 @@ def _both_ends(copy: Copy, values: Array, shape: tuple[int, int]) -> tuple[Array
     return one, cv2.remap(one, p.real.astype(np.float32), p.imag.astype(np.float32), cv2.INTER_LINEAR)
 
 
+def _filled_ends(copy: Copy, shape: tuple[int, int]) -> tuple[Bools, Bools]:
+    """Bool H×W of the working shape: both places without holes."""
+    filled = ndimage.binary_fill_holes(cv2.morphologyEx(copy.mask.astype(np.uint8), cv2.MORPH_CLOSE, _DISC))
+    one, other = _both_ends(copy, filled, shape)
+    return one > 0.5, other > 0.5
+
+
 def _finding(picture: Picture, points: Keypoints, copies: list[Copy], factor: float, shape: tuple[int, int]) -> Finding:
     """Words, map and regions for the verified copies; `factor` is working pixels per stored pixel."""
     heat = np.zeros(shape, np.float32)
@@ -137,6 +146,9 @@ def _finding(picture: Picture, points: Keypoints, copies: list[Copy], factor: fl
         for end in _both_ends(copy, copy.heat, shape):
             heat = np.maximum(heat, end)
     chart = _map(heat, points.at, picture)
+    alike = tuple(
+        Likeness(_filled_ends(c, shape), c.score) for c in copies if c.agreeing >= LEAST_ALIKE and c.score >= WEAK_ALIKE
+    )
     copies = sorted((c for c in copies if c.agreeing >= LEAST_AREA), key=lambda c: -c.score)
     if not copies or copies[0].score < WEAK_GRAIN:
         numbers: dict[str, Number] = {
@@ -144,7 +156,7 @@ def _finding(picture: Picture, points: Keypoints, copies: list[Copy], factor: fl
             "correlation": round(copies[0].grain, 3) if copies else 0.0,
         }
         sentence = "No part of the picture was found a second time in it with the same fine detail."
-        return Finding(CARD.id, *_NONE, sentence, map=chart, numbers=numbers, citation=CARD.citation)
+        return Finding(CARD.id, *_NONE, sentence, map=chart, numbers=numbers, citation=CARD.citation, alike=alike)
 
     state = State.SUPPORTED if copies[0].score >= GRAIN else State.INCONCLUSIVE
     least = GRAIN if state is State.SUPPORTED else WEAK_GRAIN
@@ -152,8 +164,7 @@ def _finding(picture: Picture, points: Keypoints, copies: list[Copy], factor: fl
     regions: list[Region] = []
     covered = np.zeros(shape, bool)
     for copy in (c for c in copies if c.score >= least):
-        filled = ndimage.binary_fill_holes(cv2.morphologyEx(copy.mask.astype(np.uint8), cv2.MORPH_CLOSE, _DISC))
-        ends = [end > 0.5 for end in _both_ends(copy, filled, shape)]
+        ends = _filled_ends(copy, shape)
         if all((covered & end).sum() > 0.3 * end.sum() for end in ends) or len(regions) >= 6:
             continue  # the same pair again, found by another group of points
         for end in ends:
@@ -199,8 +210,9 @@ def _finding(picture: Picture, points: Keypoints, copies: list[Copy], factor: fl
         map=chart,
         regions=tuple(regions),
         numbers=numbers | {"threshold": round(threshold, 2)},
-        innocent=_INNOCENT,
+        innocent=INNOCENT,
         citation=CARD.citation,
+        alike=alike,
     )
 
 

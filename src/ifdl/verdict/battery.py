@@ -1,21 +1,23 @@
-"""All tests that an examination runs: the clues, and the trained experts that come with the package.
+"""All tests that an examination runs: the clues, the trained experts that come with the package, and what joins two.
 
-Both answer with findings; an expert also gives its prediction. A test that fails becomes a FAILED finding for each
+All answer with findings; an expert also gives its prediction. A test that fails becomes a FAILED finding for each
 of its questions, and costs the others nothing.
 """
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
 from ifdl import evidence, experts
 from ifdl.types import Card, Finding, Picture, Prediction, State
+from ifdl.verdict import marked_copy
 
 EXPERTS = ("ifdl_small",)  # shipped with weights
+JOINT = (marked_copy.CARD.id,)  # rests on what other tests found
 ARCHIVE = "trace"  # runs where an archive's index is named, and is no part of `names`
 
 
@@ -28,16 +30,18 @@ class Outcome:
 
 
 def names() -> tuple[str, ...]:
-    """Public ids of all tests, clues first."""
-    return (*evidence.names(), *EXPERTS)
+    """Public ids of all tests: clues, experts, and those that rest on others."""
+    return (*evidence.names(), *EXPERTS, *JOINT)
 
 
 def card(name: str) -> Card:
-    """The card of a clue or an expert. Raises KeyError that lists the names at hand."""
+    """The card of a test. Raises KeyError that lists the names at hand."""
     if name == ARCHIVE:
         from ifdl.trace import finding
 
         return finding.CARD
+    if name in JOINT:
+        return marked_copy.CARD
     if name in experts.names():
         return experts.module(name).CARD
     if name not in names():
@@ -45,15 +49,22 @@ def card(name: str) -> Card:
     return evidence.load(name).CARD
 
 
-def run(name: str, picture: Picture) -> Outcome:
-    """Run one test. Raises KeyError for a name that is none."""
+def run(name: str, picture: Picture, earlier: Mapping[str, Outcome] | None = None) -> Outcome:
+    """Run one test. Raises KeyError for a name that is none.
+
+    A test that rests on others takes what they said from `earlier`, and runs those that are not there.
+    """
     about = card(name)
-    if name not in experts.names():
+    if name not in (*experts.names(), *JOINT):
         return Outcome(evidence.run(name, picture))
+    known = earlier or {}
     try:
-        expert = _expert(name)
-        prediction = expert.predict(picture)
-        return Outcome(expert.findings(prediction, picture), prediction)
+        if name in JOINT:
+            copies, expert = (known.get(part) or run(part, picture) for part in marked_copy.PARTS)
+            return Outcome([marked_copy.find(copies.findings, expert.findings, expert.prediction, picture)])
+        loaded = _expert(name)
+        prediction = loaded.predict(picture)
+        return Outcome(loaded.findings(prediction, picture), prediction)
     except Exception as error:  # one test must never cost the others their say
         reason = f"{about.title} failed: {type(error).__name__}: {error}"
         return Outcome([Finding(name, question, State.FAILED, reason) for question in about.questions])

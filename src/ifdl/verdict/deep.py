@@ -44,7 +44,10 @@ def repeats(
     for number, change in enumerate(CHANGES, 1):
         progress(f"once more, {number} of {len(CHANGES)} ({change.words})")
         copy, _ = change.apply(picture, nowhere)
-        findings = [f for test in again for f in battery.run(test, copy).findings]
+        said: dict[str, battery.Outcome] = {}
+        for test in again:
+            said[test] = battery.run(test, copy, said)
+        findings = [f for outcome in said.values() for f in outcome.findings]
         if index is not None:
             findings += battery.compared(copy, index).findings
         experimental = {test for test in again if battery.card(test).experimental}
