@@ -29,9 +29,10 @@ from ifdl.evaluate.result import environment
 from ifdl.evidence import copymove
 from ifdl.experts.ifdl_small import IfdlSmall
 from ifdl.forge import material, produce, recipe
+from ifdl.joint import marked_copy
 from ifdl.signal.stats import upper_bound
 from ifdl.types import Picture, Question
-from ifdl.verdict import battery, marked_copy
+from ifdl.verdict import battery
 
 ROOT = Path(__file__).resolve().parents[1]
 DATA = ROOT.parent / "shared" / "data"

@@ -11,7 +11,7 @@ ORDER = (
     {"signal"},
     {"intake"},
     {"evidence", "nets", "data"},
-    {"experts", "forge", "trace", "ask", "explain"},
+    {"experts", "forge", "trace", "ask", "explain", "joint"},
     {"report"},
     {"verdict"},
     {"spine"},
@@ -21,7 +21,7 @@ ORDER = (
     {"serve"},
 )
 RANK = {room: rank for rank, rooms in enumerate(ORDER) for room in rooms}
-NEVER_TORCH = {"types", "signal", "intake", "evidence", "explain", "report", "verdict", "spine"}
+NEVER_TORCH = {"types", "signal", "intake", "evidence", "joint", "explain", "report", "verdict", "spine"}
 # Forged pictures are samples of data; training validates with the evaluator that everybody is measured by.
 NEIGHBOURS = {("forge", "data"), ("train", "evaluate")}
 

@@ -18,7 +18,7 @@ from importlib.metadata import version
 from pathlib import Path
 
 import ifdl
-from ifdl import intake
+from ifdl import intake, joint
 from ifdl.explain import grounded
 from ifdl.report.json import SCHEMA_VERSION
 from ifdl.types import (
@@ -166,17 +166,19 @@ def tested(
     spent: dict[str, float],
     progress: Callable[[str], None] = lambda step: None,
     heard: Callable[[str, list[Finding], Sequence[str]], None] = lambda test, findings, rest: None,
+    known: Sequence[Finding] = (),
 ) -> tuple[list[Finding], list[Prediction]]:
     """What these tests say of a picture, findings with their ids; the seconds of each are put into `spent`.
 
-    `heard` is told each test as it ends, all findings so far, and the tests to come.
+    `heard` is told each test as it ends, all findings so far, and the tests to come. `known` is what tests said that
+    ran before, for those that rest on them.
     """
     tests = list(tests)
     # What only the answer on local edits waits for is slow and runs last, so that the other answers need not wait.
-    order = sorted(tests, key=lambda t: (battery.card(t).questions == (Question.LOCAL_EDIT,), t in battery.JOINT))
+    order = sorted(tests, key=lambda t: (battery.card(t).questions == (Question.LOCAL_EDIT,), t in joint.names()))
     found: dict[str, list[Finding]] = {}
     predicted: dict[str, Prediction] = {}
-    said: dict[str, battery.Outcome] = {}
+    said = {clue: battery.Outcome([f for f in known if f.clue == clue]) for clue in {f.clue for f in known}}
     for number, test in enumerate(order, 1):
         progress(test)
         began = time.perf_counter()

@@ -88,17 +88,21 @@ def test_any_size_in_stored_pixels(size: tuple[int, int]) -> None:
     assert found.reliability is not None and sum(found.probabilities.values()) == pytest.approx(1)
 
 
-@pytest.mark.parametrize(("longest", "looks"), [(200, ["twice"]), (300, ["twice", "stored"]), (420, ["stored"])])
-def test_small_pictures_are_looked_at_enlarged(longest: int, looks: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(
+    ("longest", "looks"), [(200, [(400, 384)]), (300, [(300, 384), (450, 576)]), (420, [(420, 384)])]
+)
+def test_small_pictures_are_looked_at_enlarged(
+    longest: int, looks: list[tuple[int, int]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each look: the longest side that is shown, and that of the view of the whole."""
     photograph, seen = decode(bundled()[0].data), []
     pixels = np.ascontiguousarray(photograph.pixels[:96, :longest])
     expert = ifdl_small.tiny()
     look = ifdl_small.IfdlSmall._look
 
-    def watched(self: ifdl_small.IfdlSmall, shown: np.ndarray) -> object:
-        seen.append("stored" if shown.shape == pixels.shape else "twice")
-        assert shown.shape[1] == longest * (1 if seen[-1] == "stored" else 2)
-        return look(self, shown)
+    def watched(self: ifdl_small.IfdlSmall, shown: np.ndarray, whole_side: int = ifdl_small.WHOLE) -> object:
+        seen.append((shown.shape[1], whole_side))
+        return look(self, shown, whole_side)
 
     monkeypatch.setattr(ifdl_small.IfdlSmall, "_look", watched)
     found = expert.predict(type(photograph)(pixels, photograph.item, photograph.data))

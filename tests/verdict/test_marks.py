@@ -1,4 +1,4 @@
-"""One map from expert and clues: supported parts lie above the expert's threshold, of a copy only the likelier end."""
+"""One map from expert and clues: supported parts lie above the expert's threshold, of a likeness one end."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import ifdl
 from ifdl.experts.ifdl_small import IfdlSmall
 from ifdl.report import to_html
 from ifdl.signal.regions import mask_of, region_of
-from ifdl.types import Finding, Map, Prediction, Question, State
+from ifdl.types import Finding, Likeness, Map, Prediction, Question, State
 from ifdl.verdict import marks
 
 SIZE = (40, 60)
@@ -44,18 +44,25 @@ def marked(joined: Map | None) -> np.ndarray:
     return joined.at_full_size() >= IfdlSmall.THRESHOLD * 65535
 
 
-def test_of_a_copy_the_end_that_the_expert_marks_more() -> None:
-    joined = marks.together([finding()], [PREDICTION])
-    assert (marked(joined) == part(40)).all()
-    turned = replace(PREDICTION, heat=Map.of(np.tile(np.linspace(0.3, 0.1, 15), (10, 1)), SIZE, 4))
-    assert (marked(marks.together([finding()], [turned])) == part(4)).all()
+def likeness(*places: int, down: int = 0, agreement: float = 0.6) -> Likeness:
+    one, other = (np.roll(part(x), down, 0) for x in places)
+    return Likeness((one, other), agreement)
 
 
-def test_of_every_copy_one_end() -> None:
-    right = replace(PREDICTION, heat=Map.of(np.tile(np.linspace(0.1, 0.3, 15), (10, 1)), SIZE, 4))
-    low = [replace(region_of(np.roll(part(x), 16, 0)), id=f"low {x}") for x in (40, 4)]
-    joined = marks.together([finding(regions=(LEFT, RIGHT, *low))], [right])
+def test_of_a_likeness_its_first_end_whatever_the_state() -> None:
+    for state in (State.SUPPORTED, State.NO_TRACE_FOUND):
+        told = finding("marked_copy", state=state, alike=(likeness(40, 4),))
+        assert (marked(marks.together([told], [PREDICTION])) == part(40)).all()
+
+
+def test_of_every_likeness_one_end_and_of_the_copy_test_none_beside_it() -> None:
+    told = finding("marked_copy", alike=(likeness(40, 4), likeness(40, 4, down=16)))
+    joined = marks.together([finding(), told], [PREDICTION])
     assert (marked(joined) == (part(40) | np.roll(part(40), 16, 0))).all()
+
+
+def test_both_ends_of_a_copy_where_nothing_tells_them_apart() -> None:
+    assert (marked(marks.together([finding()], [PREDICTION])) == (part(4) | part(40))).all()
 
 
 def test_of_another_test_every_region() -> None:
@@ -69,6 +76,7 @@ def test_of_another_test_every_region() -> None:
         finding(experimental=True),
         finding(question=Question.HISTORY),
         finding("ifdl_small"),
+        finding("marked_copy"),
         finding(regions=()),
     ],
 )

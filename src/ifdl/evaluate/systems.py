@@ -23,7 +23,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 import ifdl
-from ifdl import evidence, experts, spine
+from ifdl import evidence, experts, joint, spine
 from ifdl.evaluate import maps
 from ifdl.experts.ifdl_small import IfdlSmall
 from ifdl.signal.regions import mask_of
@@ -151,7 +151,7 @@ def verdict() -> Named:
         marked = mask_of(found.regions if answer.state == State.SUPPORTED else (), (picture.height, picture.width))
         parts = {}
         predictions = {p.expert: p for p in found.predictions}
-        for name in dict.fromkeys(f.clue for f in own if f.clue not in battery.JOINT):
+        for name in dict.fromkeys(f.clue for f in own if f.clue not in joint.names()):
             said = [f for f in own if f.clue == name]
             with suppress(SystemFailed):
                 known = predictions.get(name)

@@ -24,6 +24,8 @@ from ifdl.nets.runtime import cores
 from ifdl.signal import flat
 from ifdl.types import Card, FalseAlarms, Finding, Map, Picture, Prediction, Question, State
 
+# Logits at one size: map and reliability H/4×W/4, and a row of class logits for each view.
+Look = tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.float32]]
 STEP, STRIDE = 16, 4  # pixels of the network's coarsest cell, and of a cell of its maps
 WHOLE = 384  # longest side of the picture as it is seen whole
 TILE, OVERLAP = 256, 48
@@ -39,7 +41,7 @@ CARD = Card(
     id="ifdl_small",
     title="Learned expert (ViT-Tiny, noise stream, two-way mask decoder)",
     questions=(Question.LOCAL_EDIT,),
-    version="3",
+    version="4",
     citation=(
         "this project, after Guo, Cui, Hong, IFDL-VLM, arXiv 2603.12930, stage 1; reliability after Guillaro et al., "
         "TruFor, CVPR 2023"
@@ -126,46 +128,45 @@ class IfdlSmall(Expert):
         """Tiles at stored size, and the whole, reduced where it is large; maps averaged in proportion to trust.
 
         A small picture is looked at enlarged, so that its things are as large as those learned on: up to 256 pixels
-        so alone, up to 384 as well (both chosen in `results/marks.json`).
+        twice as large, up to 384 also half as large again (both chosen in `results/marks.json`).
         """
         from ifdl import intake
 
         picture = source if isinstance(source, Picture) else intake.load(source)
         longest = max(picture.height, picture.width)
         if longest > SMALL:
-            heat, trust, votes = self._look(picture.pixels)
+            looks = [self._look(picture.pixels)]
+        elif longest > SMALLEST:
+            looks = [self._look(picture.pixels), self._enlarged(picture.pixels, 1.5, round(1.5 * SMALL))]
         else:
-            heat, trust, votes = self._enlarged(picture.pixels)
-            if longest > SMALLEST:
-                stored, sure, votes = self._look(picture.pixels)
-                heat, trust = (np.asarray((a + b) / 2, np.float32) for a, b in ((heat, stored), (trust, sure)))
+            looks = [self._enlarged(picture.pixels, 2.0, WHOLE)]
+        heat, trust = (np.mean([look[n] for look in looks], 0, np.float32) for n in (0, 1))
+        votes = np.concatenate([look[2] for look in looks])
         return self.restore({"map": heat[None], "reliability": trust[None], "classes": votes}, picture)
 
-    def _enlarged(
-        self, pixels: NDArray[np.uint8]
-    ) -> tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.float32]]:
-        """The same as `_look`, at twice the size; maps on the cells of the stored size."""
-        larger = cv2.resize(pixels, None, fx=2, fy=2, interpolation=cv2.INTER_CUBIC)
-        heat, trust, votes = self._look(_rgb(larger))
+    def _enlarged(self, pixels: NDArray[np.uint8], times: float, whole_side: int) -> Look:
+        """The same as `_look`, of the picture so many times as large; maps on the cells of the stored size."""
+        larger = cv2.resize(pixels, None, fx=times, fy=times, interpolation=cv2.INTER_CUBIC)
+        heat, trust, votes = self._look(_rgb(larger), whole_side)
         cells = (-(-pixels.shape[1] // STRIDE), -(-pixels.shape[0] // STRIDE))
         heat, trust = (
             np.asarray(cv2.resize(m, cells, interpolation=cv2.INTER_AREA), np.float32) for m in (heat, trust)
         )
         return heat, trust, votes
 
-    def _look(self, pixels: NDArray[np.uint8]) -> tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.float32]]:
-        """Logits of a picture at one size: of its map and reliability, at a quarter, and a row of classes per view."""
+    def _look(self, pixels: NDArray[np.uint8], whole_side: int = WHOLE) -> Look:
+        """A picture in tiles of its pixels, and whole, reduced to `whole_side` where it is larger."""
         size = (pixels.shape[0], pixels.shape[1])
         cells = tuple(-(-n // STRIDE) for n in size)
         if max(size) <= TILE:
-            whole = self.run(self.prepare(_reduced(pixels, WHOLE)))
+            whole = self.run(self.prepare(_reduced(pixels, whole_side)))
             heat, trust = (whole[name][0, : cells[0], : cells[1]] for name in ("map", "reliability"))
             return heat, trust, whole["classes"][None]
         origins = tiles.plan(size, TILE, OVERLAP)
         votes = []
 
         def look(origin: tuple[int, int] | None) -> Arrays:
-            part = _reduced(pixels, WHOLE) if origin is None else _rgb(tiles.cut(pixels, origin, TILE))
+            part = _reduced(pixels, whole_side) if origin is None else _rgb(tiles.cut(pixels, origin, TILE))
             return self.run(self.prepare(part))
 
         def maps(found: Iterator[Arrays]) -> Iterator[NDArray[np.float32]]:
@@ -178,7 +179,7 @@ class IfdlSmall(Expert):
             far_view = pool.submit(look, None)  # the largest piece first
             near = tiles.merge(maps(pool.map(look, origins)), origins, size, STRIDE)
             whole = far_view.result()
-        if max(size) <= WHOLE:  # at its own size: cells lie on cells
+        if max(size) <= whole_side:  # at its own size: cells lie on cells
             far = np.concatenate([whole["map"], whole["reliability"]])[:, : cells[0], : cells[1]]
         else:
             far = np.stack([cv2.resize(whole[n][0], cells[::-1]) for n in ("map", "reliability")])

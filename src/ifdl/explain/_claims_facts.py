@@ -64,7 +64,8 @@ class Facts:
         self._shown: dict[int, NDArray[np.bool_]] = {}
 
     def of(self, clue: str) -> tuple[Finding, ...]:
-        return tuple(f for f in self.verdict.findings if f.clue == clue)
+        """What a test, and any that speaks of the same thing, found."""
+        return tuple(f for f in self.verdict.findings if f.clue in (clue, *words.ALSO.get(clue, ())))
 
     def ran(self, test: str) -> State | None:
         """The state of a row of the coverage table; None for a test that it does not list."""

@@ -31,6 +31,8 @@ CUES: tuple[tuple[str, str], ...] = (
     ("generated", r"generat\w+|synthetic\w*|ai|artificial\w*|diffusion|gan|computer[- ]made"),
 )  # fmt: skip
 CUE = {clue: re.compile(rf"\b(?:{pattern})\b") for clue, pattern in CUES}
+# Tests that speak of the same thing as another.
+ALSO = {"copymove": ("marked_copy",)}
 # "Carries none" is what these say by being out of domain.
 ABSENT = ("metadata", "thumbnail", "credentials")
 

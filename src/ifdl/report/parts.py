@@ -5,13 +5,15 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from ifdl import evidence, experts
+from ifdl import evidence, experts, joint
 from ifdl.types import Answer, Card, Map, Question, Region, Report
 
 
 def card_of(clue: str) -> Card | None:
-    """The card of a clue or an expert, or None where it is neither or is not installed here."""
+    """The card of a test, or None where it is none or is not installed here."""
     try:
+        if clue in joint.names():
+            return joint.module(clue).CARD
         return experts.module(clue).CARD if clue in experts.names() else evidence.load(clue).CARD
     except Exception:  # a report about a missing or broken plug-in must still be written
         return None

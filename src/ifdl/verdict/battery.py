@@ -12,12 +12,10 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
-from ifdl import evidence, experts
+from ifdl import evidence, experts, joint
 from ifdl.types import Card, Finding, Picture, Prediction, State
-from ifdl.verdict import marked_copy
 
 EXPERTS = ("ifdl_small",)  # shipped with weights
-JOINT = (marked_copy.CARD.id,)  # rests on what other tests found
 ARCHIVE = "trace"  # runs where an archive's index is named, and is no part of `names`
 
 
@@ -31,7 +29,7 @@ class Outcome:
 
 def names() -> tuple[str, ...]:
     """Public ids of all tests: clues, experts, and those that rest on others."""
-    return (*evidence.names(), *EXPERTS, *JOINT)
+    return (*evidence.names(), *EXPERTS, *joint.names())
 
 
 def card(name: str) -> Card:
@@ -40,8 +38,8 @@ def card(name: str) -> Card:
         from ifdl.trace import finding
 
         return finding.CARD
-    if name in JOINT:
-        return marked_copy.CARD
+    if name in joint.names():
+        return joint.module(name).CARD
     if name in experts.names():
         return experts.module(name).CARD
     if name not in names():
@@ -55,19 +53,25 @@ def run(name: str, picture: Picture, earlier: Mapping[str, Outcome] | None = Non
     A test that rests on others takes what they said from `earlier`, and runs those that are not there.
     """
     about = card(name)
-    if name not in (*experts.names(), *JOINT):
+    if name not in (*experts.names(), *joint.names()):
         return Outcome(evidence.run(name, picture))
-    known = earlier or {}
     try:
-        if name in JOINT:
-            copies, expert = (known.get(part) or run(part, picture) for part in marked_copy.PARTS)
-            return Outcome([marked_copy.find(copies.findings, expert.findings, expert.prediction, picture)])
+        if name in joint.names():
+            return _joint(name, picture, earlier or {})
         loaded = _expert(name)
         prediction = loaded.predict(picture)
         return Outcome(loaded.findings(prediction, picture), prediction)
     except Exception as error:  # one test must never cost the others their say
         reason = f"{about.title} failed: {type(error).__name__}: {error}"
         return Outcome([Finding(name, question, State.FAILED, reason) for question in about.questions])
+
+
+def _joint(name: str, picture: Picture, earlier: Mapping[str, Outcome]) -> Outcome:
+    test = joint.module(name)
+    parts = {part: earlier.get(part) or run(part, picture) for part in test.PARTS}
+    findings = {part: outcome.findings for part, outcome in parts.items()}
+    predictions = {part: outcome.prediction for part, outcome in parts.items() if outcome.prediction}
+    return Outcome([test.find(findings, predictions, picture)])
 
 
 def load(chosen: Iterable[str]) -> None:

@@ -1,7 +1,7 @@
 """One map from all tests that answer on local edits: the expert's, and above its threshold what the clues support.
 
 Of two places that repeat each other, the one that the expert marks more is taken for the part that was put in. That
-is done already where likeness and mark are together too weak to be spoken of (`ifdl.verdict.marked_copy`): the map says
+is done already where likeness and mark are together too weak to be spoken of (`ifdl.joint.marked_copy`): the map says
 where an edit would be, the answer whether there is one. How weak was chosen on forged calibration photographs
 (`results/copies.json`).
 """
@@ -12,9 +12,9 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from ifdl.joint import marked_copy
 from ifdl.signal.regions import mask_of
 from ifdl.types import Finding, Map, Prediction, Question, State
-from ifdl.verdict import marked_copy
 
 HALF = np.uint16(32768)
 

@@ -17,7 +17,7 @@ from pathlib import Path
 
 from pydantic import TypeAdapter
 
-from ifdl import experts, intake, spine
+from ifdl import experts, intake, joint, spine
 from ifdl.explain import grounded
 from ifdl.report.json import SCHEMA_VERSION, rounded
 from ifdl.report.redact import redacted
@@ -43,13 +43,13 @@ class Policy(StrEnum):
 
 @dataclass(frozen=True)
 class Plan:
-    """What is done with every picture: the cheap tests, the experts, and when those run.
+    """What is done with every picture: the cheap tests, the experts with what rests on them, and when those run.
 
     `least` is the likelihood ratio for a local edit, by the cheap tests alone, from which a picture is suspicious.
     """
 
     clues: tuple[str, ...]
-    experts: tuple[str, ...] = battery.EXPERTS
+    experts: tuple[str, ...] = (*battery.EXPERTS, *joint.names())
     policy: Policy = Policy.ALL
     least: float = 1.0
     calibration: Path | None = None
@@ -59,7 +59,7 @@ class Plan:
     def of(cls, tests: Iterable[str] | None = None, **settings: object) -> Plan:
         """From the names of tests; None stands for all that count for an answer, without the experimental ones."""
         chosen = [t for t in battery.names() if not battery.card(t).experimental] if tests is None else list(tests)
-        learned = tuple(t for t in chosen if t in experts.names())
+        learned = tuple(t for t in chosen if t in (*experts.names(), *joint.names()))
         return cls(tuple(t for t in chosen if t not in learned), learned, **settings)  # type: ignore[arg-type]
 
     @property
@@ -115,7 +115,7 @@ def second(picture: Picture, half: Half, plan: Plan, uri: str) -> Row:
     verdict, seconds, stage = half.verdict, dict(half.seconds), "clues"
     if half.wanted:
         began = time.perf_counter()
-        findings, _ = spine.tested(picture, plan.experts, {})
+        findings, _ = spine.tested(picture, plan.experts, {}, known=half.findings)
         verdict = _verdict(picture, [*half.findings, *findings], plan, (*plan.clues, *plan.experts))
         seconds["expert"], stage = time.perf_counter() - began, "expert"
     said: list[str] | None = None

@@ -9,7 +9,7 @@ on calibration photographs (`results/copies.json`).
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 import cv2
@@ -77,19 +77,14 @@ def on_cells(mask: NDArray[np.bool_], heat: Map) -> NDArray[np.bool_]:
     return np.asarray(mask[np.ix_(rows, columns)])
 
 
-def find(
-    copies: Sequence[Finding], expert: Sequence[Finding], prediction: Prediction | None, picture: Picture
-) -> Finding:
+def find(findings: Mapping[str, Sequence[Finding]], predictions: Mapping[str, Prediction], picture: Picture) -> Finding:
     """One finding for LOCAL_EDIT from what the parts said; its `alike` has the likelier copy first."""
-    silent = [
-        f
-        for f in (*copies, *expert)
-        if f.question == Question.LOCAL_EDIT and f.state in (State.OUT_OF_DOMAIN, State.FAILED)
-    ]
-    if prediction is None or silent or not copies:
-        reason = (
-            f"It rests on two tests, and one cannot judge: {silent[0].sentence}" if silent else "A part is missing."
-        )
+    copies, expert = ([f for f in findings[part] if f.question == Question.LOCAL_EDIT] for part in PARTS)
+    prediction = predictions.get("ifdl_small")
+    unable = [f for f in (*copies, *expert) if f.state in (State.OUT_OF_DOMAIN, State.FAILED)]
+    if unable or prediction is None or not copies:
+        why = unable[0].sentence if unable else "it said nothing."
+        reason = f"It rests on two tests, and one cannot judge: {why}"
         return Finding(CARD.id, Question.LOCAL_EDIT, State.OUT_OF_DOMAIN, reason, citation=CARD.citation)
     found = marked(copies[0].alike, prediction.heat)
     alike = tuple(Likeness(m.ends, m.score) for m in found if m.score >= MARKS)
@@ -120,8 +115,8 @@ def find(
     sentence = (
         f"The part at the {one.position} ({numbers['share_percent']} % of the picture) repeats the one at the "
         f"{other.position}: their fine detail agrees at {numbers['correlation']}. The learned expert gives it "
-        f"{numbers['heat']} and the other {numbers['heat_of_the_other']} of 1, {which}; agreement and difference add up "
-        f"to {numbers['score']}, and {THRESHOLD:g} is asked for."
+        f"{numbers['heat']} and the other {numbers['heat_of_the_other']} of 1, {which}; agreement and difference add "
+        f"up to {numbers['score']}, and {THRESHOLD:g} is asked for."
     )
     return Finding(
         CARD.id, Question.LOCAL_EDIT, State.SUPPORTED, sentence, min(1.0, score / 2), regions=(one, other),
