@@ -126,7 +126,7 @@ def _forged(part: Part, count: int, workers: int) -> Iterator[tuple[Any, Any, di
 
 
 def _predicted(expert: IfdlSmall, pictures: NDArray[np.uint8]) -> NDArray[np.bool_]:
-    """Where the expert marks; nothing where its score stays below its gate."""
+    """Where the expert marks in one plain pass; nothing where it says authentic with 0.5 or more."""
     marked = []
     with torch.inference_mode():
         for batch in np.array_split(pictures, -(-len(pictures) // 16)):

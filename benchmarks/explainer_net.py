@@ -1,6 +1,6 @@
 """The small explainer of the study: the expert's patch tokens, a projector, and a causal decoder that writes a caption.
 
-What the paper does at 13 B parameters, at six million: tokens of the plain and the masked picture are blended (RAVFE,
+What the paper does at 13 B parameters, at 5.4 million: tokens of the plain and the masked picture are blended (RAVFE,
 `ifdl.nets.ravfe.blend`), projected, and stand before the words. The joint arm is to find and to explain at once, as
 SIDA does: a vector asked for before the first word is compared with the projected tokens, which gives its mask.
 """

@@ -50,7 +50,7 @@ class Row:
     auc: float | None = None
 
 
-def pictures(pairs: int, done: set[str]) -> Any:
+def pictures(pairs: int, done: set[str], seed: int = SEED) -> Any:
     """(name, source, label, kind, picture, mask or None) of everything that is not done."""
     for place in PLACES:
         found = [p for p in material.find(place, (Split.CALIBRATE,)) if split_of(p.source) is Split.CALIBRATE]
@@ -63,7 +63,7 @@ def pictures(pairs: int, done: set[str]) -> Any:
             if done.issuperset(names):
                 continue
             try:
-                made = produce.pair(sources, chosen, SEED, n)
+                made = produce.pair(sources, chosen, seed, n)
             except produce.Unforgeable:
                 continue
             kind = made.engine
@@ -149,6 +149,7 @@ def main() -> None:
     parser.add_argument("--expert", default="ifdl_small")
     parser.add_argument("--weights", type=Path, help="instead of the shipped ones")
     parser.add_argument("--pairs", type=int, default=150, help="of each set of photographs")
+    parser.add_argument("--seed", type=int, default=SEED, help="of the forgeries")
     parser.add_argument("--copy", type=Path, help="where the numbers go too, as results/ifdl_small-gate.json")
     options = parser.parse_args()
     expert = experts.load(options.expert, options.weights)
@@ -157,12 +158,14 @@ def main() -> None:
     lines = rows_file.read_text(encoding="utf-8").splitlines() if rows_file.exists() else []
     rows = [Row(**json.loads(line)) for line in lines]
     with rows_file.open("a", encoding="utf-8") as file:
-        for item in track(pictures(options.pairs, {r.name for r in rows}), options.expert, total=None):
+        for item in track(pictures(options.pairs, {r.name for r in rows}, options.seed), options.expert, total=None):
             row = row_of(expert, *item)
             rows.append(row)
             file.write(json.dumps(asdict(row)) + "\n")
             file.flush()
-    told = chosen(rows) | {"weights_sha256": expert.weights_sha256, "run": environment("benchmarks/gate.py")}
+    command = f"python benchmarks/gate.py OUT --expert {options.expert} --pairs {options.pairs} --seed {options.seed}"
+    about = {"version": expert.CARD.version, "weights_sha256": expert.weights_sha256}
+    told = chosen(rows) | about | {"run": environment(command)}
     text = json.dumps(told, indent=1, default=float) + "\n"
     print(text)
     for path in (options.out / "gate.json", options.copy):

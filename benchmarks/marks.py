@@ -1,11 +1,10 @@
-"""Choose, on forged calibration photographs, how copies and small pictures are marked.
+"""Choose, on forged calibration photographs, how small pictures are looked at.
 
-    python benchmarks/marks.py OUT [--expert-weights FILE.onnx] [--pairs 200] [--small 120]
+    python benchmarks/marks.py OUT [--expert-weights FILE.onnx] [--scenes 60]
 
-`copies`: pictures with a copy that the copy-move test supports; what to mark besides the expert: nothing, every
-end, the end that the expert marks more and nothing else, or that end and whatever else the expert marks.
-`small`: whole scenes of 256×384, 176×256 and 128×192; one look at stored size, one at twice the size, or the mean.
-IoU is at the expert's own threshold. Rows are kept in OUT; a second run goes on where the first stopped.
+Whole scenes of 256×384, 176×256 and 128×192: one look at stored size, one at half as large again, one at twice the size,
+and means of them. IoU is at the expert's own threshold. Rows are kept in OUT; a second run goes on where the
+first stopped.
 """
 
 from __future__ import annotations
@@ -21,94 +20,64 @@ import cv2
 import numpy as np
 from rich.progress import track
 
-from ifdl import evidence, experts, intake
+from ifdl import experts, intake
 from ifdl.data.manifest import Split, split_of, write_text
 from ifdl.data.shortcuts import auc
 from ifdl.evaluate.pixel import level_of
 from ifdl.evaluate.result import environment
-from ifdl.experts.ifdl_small import STRIDE, IfdlSmall
+from ifdl.experts.ifdl_small import STRIDE, WHOLE, IfdlSmall
 from ifdl.forge import material, produce, recipe
-from ifdl.signal.regions import mask_of
-from ifdl.types import Map, Question, State
-from ifdl.verdict import marks
+from ifdl.types import Map
 
 ROOT = Path(__file__).resolve().parents[1]
-PLACES = [ROOT.parent / "shared" / "data" / name for name in ("camera", "camera_whole")]
-ENGINES = {"copymove": 0.28, "remove": 0.10, "sequence": 0.10}  # as often as in the recipe; the others make no copy
-LOOKS = ("stored", "twice", "both")
+PLACE = ROOT.parent / "shared" / "data" / "camera_whole"
+# What is averaged: looks at the picture so many times as large.
+WAYS = {"stored": (1.0,), "1.5": (1.5,), "twice": (2.0,), "stored and 1.5": (1.0, 1.5), "stored and twice": (1.0, 2.0)}
 SIZES = ((256, 384), (176, 256), (128, 192))
-SEED = 4711
+SEED = 90210
 
 
-def forged(place: Path, chosen: recipe.Recipe, count: int, seed: int) -> Iterator[tuple[int, produce.Pair]]:
-    found = [p for p in material.find(place, (Split.CALIBRATE,)) if split_of(p.source) is Split.CALIBRATE]
-    sources = material.Sources(found)
-    for n in track(range(count), place.name):
+def scenes(count: int) -> Iterator[tuple[int, produce.Pair]]:
+    found = [p for p in material.find(PLACE, (Split.CALIBRATE,)) if split_of(p.source) is Split.CALIBRATE]
+    sources, chosen = material.Sources(found), replace(recipe.load("forge"), size=SIZES[0], whole=1.0)
+    for n in track(range(count), PLACE.name):
         try:
-            yield n, produce.pair(sources, chosen, seed, n)
+            yield n, produce.pair(sources, chosen, SEED, n)
         except produce.Unforgeable:
             continue
 
 
-def copies(expert: IfdlSmall, count: int, done: set[str]) -> Iterator[dict[str, Any]]:
-    """A row for each forgery: whether a copy is supported, and the IoU of every rule there."""
-    chosen = replace(recipe.load("forge"), engines=ENGINES)
-    for place in PLACES:
-        for n, made in forged(place, chosen, count, SEED):
-            row: dict[str, Any] = {"id": f"copies {place.name} {n}", "kind": made.engine, "source": made.sources[0]}
-            if row["id"] in done:
-                continue
-            picture = intake.decode(made.edited, name=f"made.{made.suffix}")
-            found = [f for f in evidence.run("copymove", picture) if f.question == Question.LOCAL_EDIT]
-            held = [f for f in found if f.state == State.SUPPORTED]
-            if held:
-                size = (picture.height, picture.width)
-                prediction = expert.predict(picture)
-                heat = prediction.heat
-                assert heat is not None
-                ends = held[0].regions
-                best = marks.put_in(ends, heat)
-                own = heat.at_full_size() >= level_of(expert.THRESHOLD)
-                one, every = mask_of(best, size), mask_of(ends, size)
-                shipped = marks.together(held, [prediction])
-                assert shipped is not None
-                rules = {"expert": own, "every end": own | every, "likelier end alone": one, "likelier end": own | one}
-                rules["as shipped"] = shipped.at_full_size() >= level_of(expert.THRESHOLD)
-                row["iou"] = {name: iou(marked, made.mask) for name, marked in rules.items()}
-                right = max(ends, key=lambda end: iou(mask_of((end,), size), made.mask))
-                row |= {
-                    "right": any(right is end for end in best),
-                    "clear": iou(mask_of((right,), size), made.mask) >= 0.2,
-                }
-            yield row
-
-
-def small(expert: IfdlSmall, count: int, done: set[str]) -> Iterator[dict[str, Any]]:
-    """A row for each scene, side and size: IoU, whether more than 0.5 % is marked, and the score, of every look."""
-    chosen = replace(recipe.load("forge"), size=SIZES[0], whole=1.0)
-    for n, made in forged(PLACES[1], chosen, count, SEED + 1):
+def measured(expert: IfdlSmall, count: int, done: set[str]) -> Iterator[dict[str, Any]]:
+    """A row for each scene, side and size: IoU, whether more than 0.5 % is marked, and the score, of every way."""
+    for n, made in scenes(count):
         for side, data in (("edited", made.edited), ("sibling", made.sibling)):
             pixels = intake.decode(data, name=f"made.{made.suffix}").pixels
             for size in SIZES:
-                name = f"small {n} {side} {size[0]}"
+                name = f"{n} {side} {size[0]}"
                 if name in done:
                     continue
                 reduced = pixels if size == SIZES[0] else cv2.resize(pixels, size[::-1], interpolation=cv2.INTER_AREA)
                 shown = cv2.resize(made.mask.astype(np.float32), size[::-1], interpolation=cv2.INTER_AREA) >= 0.5
                 row: dict[str, Any] = {"id": name, "size": list(size), "label": side, "source": made.sources[0]}
-                for look, (heat, votes) in looks(expert, np.asarray(reduced, np.uint8)).items():
+                for way, (heat, votes) in looks(expert, np.asarray(reduced, np.uint8)).items():
                     marked = Map.of(1 / (1 + np.exp(-heat)), size, STRIDE).at_full_size() >= level_of(expert.THRESHOLD)
                     told = {"flagged": bool(marked.mean() > 0.005), "score": score(votes)}
-                    row[look] = told | ({"iou": iou(marked, shown)} if side == "edited" else {})
+                    row[way] = told | ({"iou": iou(marked, shown)} if side == "edited" else {})
                 yield row
 
 
 def looks(expert: IfdlSmall, pixels: Any) -> dict[str, tuple[Any, Any]]:
-    """Map logits on the picture's cells and class votes: at stored size, at twice the size, and the mean map of both
-    with the votes of the first."""
-    heat, _, votes = expert._look(pixels)
-    closer, _, more = expert._enlarged(pixels)
-    return {"stored": (heat, votes), "twice": (closer, more), "both": ((heat + closer) / 2, votes)}
+    """Map logits on the picture's cells and class votes of every way: means of maps, votes of all looks."""
+    longest = max(pixels.shape[:2])
+    own = {
+        1.0: expert._look(pixels),
+        1.5: expert._enlarged(pixels, 1.5, max(WHOLE, round(1.5 * longest))),
+        2.0: expert._enlarged(pixels, 2.0, WHOLE),
+    }
+    return {
+        way: (np.mean([own[t][0] for t in times], 0), np.concatenate([own[t][2] for t in times]))
+        for way, times in WAYS.items()
+    }
 
 
 def score(votes: Any) -> float:
@@ -119,22 +88,6 @@ def score(votes: Any) -> float:
 
 def iou(marked: Any, truth: Any) -> float:
     return round(float((marked & truth).sum() / max(1, (marked | truth).sum())), 4)
-
-
-def told(rows: list[dict[str, Any]]) -> dict[str, Any]:
-    """Means of all rows."""
-    some = [r for r in rows if r["id"].startswith("copies")]
-    held = [r for r in some if "iou" in r]
-    clear = [r for r in held if r["clear"] and r["kind"] == "copymove"]
-    found: dict[str, Any] = {"copies": {"forgeries": len(some), "supported": len(held)}}
-    rules = list(dict.fromkeys(k for r in held for k in r["iou"]))
-    found["copies"]["iou"] = {k: mean([r["iou"][k] for r in held]) for k in rules}
-    found["copies"]["likelier_end_is_the_copy"] = {"of": len(clear), "share": mean([r["right"] for r in clear])}
-    found["small"] = {}
-    for size in SIZES:
-        own = [r for r in rows if r.get("size") == list(size)]
-        found["small"][f"{size[0]}x{size[1]}"] = compared(own, LOOKS)
-    return found
 
 
 def compared(rows: list[dict[str, Any]], ways: Sequence[str]) -> dict[str, Any]:
@@ -151,21 +104,19 @@ def compared(rows: list[dict[str, Any]], ways: Sequence[str]) -> dict[str, Any]:
     }
 
 
-def tables(found: dict[str, Any]) -> str:
-    """Both in Markdown."""
-    lines = ["| marked, where a copy is supported | IoU |", "|---|---|"]
-    lines += [f"| {name} | {value:.3f} |" for name, value in found["copies"]["iou"].items()]
-    lines += ["", "| picture | look | IoU | untouched ones marked | picture AUC |", "|---|---|---|---|---|"]
-    for size, own in found["small"].items():
-        for look in LOOKS:
-            told = own[look]
+def table(found: dict[str, Any]) -> str:
+    """In Markdown."""
+    lines = ["| picture | look | IoU | untouched ones marked | picture AUC |", "|---|---|---|---|---|"]
+    for size, own in found.items():
+        for way in WAYS:
+            told = own[way]
             numbers = f"{told['iou']:.3f} | {100 * told['flagged']:.0f} % | {told['picture_auc']:.3f}"
-            lines.append(f"| {size.replace('x', '×')} | {look} | {numbers} |")
+            lines.append(f"| {size.replace('x', '×')} | {way} | {numbers} |")
     return "\n".join(lines)
 
 
 def updated(text: str, table: str) -> str:
-    """docs/study.md with these tables."""
+    """docs/study.md with this table."""
     begin, end = "<!-- marks:begin -->", "<!-- marks:end -->"
     return f"{text.split(begin)[0]}{begin}\n{table}\n{end}{text.split(end)[1]}"
 
@@ -178,35 +129,32 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("out", type=Path)
     parser.add_argument("--expert-weights", type=Path, help="instead of the shipped ones")
-    parser.add_argument("--pairs", type=int, default=200, help="forgeries of each set of photographs")
-    parser.add_argument("--small", type=int, default=120, help="whole scenes")
-    parser.add_argument("--copy", type=Path, help="results/marks.json; docs/study.md gets its tables then")
+    parser.add_argument("--scenes", type=int, default=60, help="whole scenes")
+    parser.add_argument("--copy", type=Path, help="results/marks.json; docs/study.md gets its table then")
     options = parser.parse_args()
     expert = experts.load("ifdl_small", options.expert_weights)
+    assert isinstance(expert, IfdlSmall)
     place = options.out / f"{expert.weights_sha256[:12]}.jsonl"
     options.out.mkdir(parents=True, exist_ok=True)
     rows = [json.loads(line) for line in place.read_text(encoding="utf-8").splitlines()] if place.exists() else []
-    done = {r["id"] for r in rows}
     with place.open("a", encoding="utf-8") as file:
-        for work in (copies(expert, options.pairs, done), small(expert, options.small, done)):
-            for row in work:
-                rows.append(row)
-                file.write(json.dumps(row) + "\n")
-                file.flush()
+        for row in measured(expert, options.scenes, {r["id"] for r in rows}):
+            rows.append(row)
+            file.write(json.dumps(row) + "\n")
+            file.flush()
+    found = {
+        f"{size[0]}x{size[1]}": compared([r for r in rows if r["size"] == list(size)], list(WAYS)) for size in SIZES
+    }
     about = {
         "weights_sha256": expert.weights_sha256,
         "threshold": expert.THRESHOLD,
-        "run": environment("benchmarks/marks.py"),
+        "run": environment(f"python benchmarks/marks.py OUT --scenes {options.scenes}"),
     }
-    found = told(rows)
-    text = json.dumps(found | about, indent=1) + "\n"
-    print(text)
+    print(table(found))
     if options.copy:
+        write_text(options.copy, json.dumps({"small": found} | about, indent=1) + "\n")
         page = ROOT / "docs" / "study.md"
-        write_text(page, updated(page.read_text(encoding="utf-8"), tables(found)))
-    for path in (options.out / "marks.json", options.copy):
-        if path is not None:
-            write_text(path, text)
+        write_text(page, updated(page.read_text(encoding="utf-8"), table(found)))
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Measure every clue and the fused verdict under native-1, as `results/` shows them.
+"""Measure the verdict, copymove, jpeg_grid and ifdl_small under native-1, as `results/` shows them.
 
     python benchmarks/measure.py OUT [--workers 2] [--only camera casia changed lalonde jpeg90 forged robust]
 

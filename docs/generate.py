@@ -12,7 +12,7 @@ from typing import Any
 import typer
 from mkdocs.structure.files import File, Files
 
-from ifdl import data, evidence, experts, forge
+from ifdl import data, evidence, experts, forge, joint
 from ifdl.serve.cli import app
 from ifdl.types import Card
 from ifdl.verdict import battery
@@ -33,6 +33,7 @@ ROOMS = (
     "ifdl.intake",
     "ifdl.evidence",
     "ifdl.experts",
+    "ifdl.joint",
     "ifdl.forge",
     "ifdl.data",
     "ifdl.trace.query",
@@ -68,7 +69,7 @@ def on_config(config: Any) -> Any:
 
 def pages() -> dict[str, str]:
     """Every generated page by its name below docs/."""
-    own = {f"cards/{name}.md": card_page(experts.module(name).CARD) for name in experts.names()}
+    own = {f"cards/{name}.md": card_page(battery.card(name)) for name in (*experts.names(), *joint.names())}
     return {name: text for name, text in own.items() if not (DOCS / name).is_file()} | {
         "cards/index.md": tests_page(),
         "cards/engines.md": several("Engines that make forgeries", (forge.load(n).CARD for n in forge.names())),

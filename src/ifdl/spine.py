@@ -76,7 +76,7 @@ def examine(
 
     `clues` restricts the tests, clues and experts alike, by name; `progress` is told each step as it begins;
     `calibration` is a file of one's own, by default the shipped one; `deep` repeats the answers on local edits and
-    synthetic origin after mild re-savings; `index` is an archive's, made by `ifdl index`, to compare the picture with;
+    synthetic origin after mild changes; `index` is an archive's, made by `ifdl index`, to compare the picture with;
     `page` (from 1) is a page, frame or further picture of the file, `picture` one of those on a PDF's page.
     The picture is decoded in a child process under `limits`.
     Raises `ifdl.intake.IntakeError` if it cannot be, ValueError for a calibration file or an index that is not one.

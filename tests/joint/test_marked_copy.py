@@ -53,6 +53,11 @@ def test_likeness_and_mark_add_up() -> None:
     assert (found.alike[0].ends[0] == part(90)).all()
 
 
+def test_places_that_the_copy_test_shows_are_not_shown_again() -> None:
+    found = find(copies(state=State.SUPPORTED), prediction(0.1, 0.7))
+    assert found.state == State.SUPPORTED and not found.regions and len(found.alike) == 1
+
+
 @pytest.mark.parametrize(("agreement", "left", "right"), [(0.5, 0.1, 0.2), (0.5, 0.9, 0.9), (0.3, 0.2, 0.5)])
 def test_neither_is_enough_alone(agreement: float, left: float, right: float) -> None:
     found = find(copies(agreement), prediction(left, right))

@@ -77,8 +77,8 @@ CARD = Card(
         "Parts scaled differently in width and height, or warped, are not found.",
         "A JPEG save after the edit hides most traces: of the parts planted for its tests, 8 in 10 were found in PNG "
         "files and 3 in 10 after a save at quality 90-98.",
-        "A photograph of a screen, whose own grid beats with the sensor's, raised its one alarm while thresholds were "
-        "chosen.",
+        "Photographs of screens, whose own grid beats with the sensor's, raised two of its three alarms on the "
+        "photographs that its thresholds were chosen on; a scan raised the third.",
         "A picture enlarged or turned as a whole may have a detailed part marked alone, where flat parts keep no "
         "trace: so it was in 7 of 52 such files made of 26 photographs not used for its thresholds.",
         "The frequency does not tell which factor or angle was used, nor that anything was meant to deceive.",

@@ -36,8 +36,8 @@ CARD = Card(
         alarms=0,
         photographs=137,
         upper=0.0216,
-        note="for the measurement of earlier saves only, in its domain on 132 of the 137; the set's metadata and "
-        "segments were removed, so it says nothing about the rules on structure",
+        note="for the measurement of earlier saves only; the set's metadata and segments were removed, so it says "
+        "nothing about the rules on structure",
     ),
     look_for="Segments of Photoshop or Save for Web, progressive storage and ink colours, which cameras do not write; "
     "an earlier save at coarser quality than the last.",

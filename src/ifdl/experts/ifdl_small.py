@@ -140,7 +140,7 @@ class IfdlSmall(Expert):
             looks = [self._look(picture.pixels), self._enlarged(picture.pixels, 1.5, round(1.5 * SMALL))]
         else:
             looks = [self._enlarged(picture.pixels, 2.0, WHOLE)]
-        heat, trust = (np.mean([look[n] for look in looks], 0, np.float32) for n in (0, 1))
+        heat, trust = (np.asarray(np.mean([look[n] for look in looks], 0), np.float32) for n in (0, 1))
         votes = np.concatenate([look[2] for look in looks])
         return self.restore({"map": heat[None], "reliability": trust[None], "classes": votes}, picture)
 

@@ -104,6 +104,8 @@ def find(findings: Mapping[str, Sequence[Finding]], predictions: Mapping[str, Pr
         )
         for end, name in zip(best.ends, ("likelier copy", "its like"), strict=True)
     )
+    # Where the copy-move test speaks as well, its places stand already.
+    places = () if any(f.state == State.SUPPORTED for f in copies) else (one, other)
     numbers |= {
         "correlation": round(best.agreement, 3),
         "heat": round(best.heat[0], 3),
@@ -119,6 +121,6 @@ def find(findings: Mapping[str, Sequence[Finding]], predictions: Mapping[str, Pr
         f"up to {numbers['score']}, and {THRESHOLD:g} is asked for."
     )
     return Finding(
-        CARD.id, Question.LOCAL_EDIT, State.SUPPORTED, sentence, min(1.0, score / 2), regions=(one, other),
+        CARD.id, Question.LOCAL_EDIT, State.SUPPORTED, sentence, min(1.0, score / 2), regions=places,
         numbers=numbers, innocent=INNOCENT, citation=CARD.citation, alike=alike,
     )  # fmt: skip

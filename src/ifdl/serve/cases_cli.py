@@ -55,7 +55,7 @@ def add(
     folder: Folder,
     pictures: Annotated[list[str], typer.Argument(help="Files, folders or globs.")],
     keep_pictures: Annotated[bool, typer.Option("--keep-pictures", help="Copy the pictures into the case.")] = False,
-    deep: Annotated[bool, typer.Option("--deep", help="Repeat the answers after six mild re-savings.")] = False,
+    deep: Annotated[bool, typer.Option("--deep", help="Repeat the answers after six mild changes.")] = False,
     who: Who = "",
 ) -> None:
     """Examine pictures into a case; the other commands read it."""

@@ -95,7 +95,7 @@ def examine(
         typer.Option(help="Run this trained system too (`ifdl models` lists them), or beside --clue; may be repeated."),
     ] = None,
     deep: Annotated[
-        bool, typer.Option("--deep", help="Repeat the answers after six mild re-savings; unstable ones say so.")
+        bool, typer.Option("--deep", help="Repeat the answers after six mild changes; unstable ones say so.")
     ] = False,
     again: Annotated[bool, typer.Option("--again", help="Examine anew what --out holds already.")] = False,
     page: Page = None,

@@ -50,7 +50,7 @@ def report(
     format_: Annotated[Format, typer.Option("--format", help="What is written.")] = Format.HTML,
     out: Annotated[Path | None, typer.Option(help="The file; by default beside the picture's name, here.")] = None,
     full: Annotated[bool, typer.Option("--full", help="Keep GPS, serial numbers and owners' names.")] = False,
-    deep: Annotated[bool, typer.Option("--deep", help="Repeat the answers after six mild re-savings.")] = False,
+    deep: Annotated[bool, typer.Option("--deep", help="Repeat the answers after six mild changes.")] = False,
     page: Annotated[
         int | None, typer.Option("--page", "--frame", min=1, help="A page or frame other than the first, from 1.")
     ] = None,

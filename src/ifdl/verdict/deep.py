@@ -80,7 +80,7 @@ def _steadied(answer: Answer, found: Sequence[Repeat]) -> Answer:
     if answer.question not in QUESTIONS or answer.state not in (State.SUPPORTED, State.NO_TRACE_FOUND):
         return answer
     same = sum(r.states[answer.question] == answer.state for r in found)
-    told = f"{same} of {len(found)} mild re-savings"
+    told = f"{same} of {len(found)} mild changes"
     if same == len(found):
         return replace(answer, sentence=f"{answer.sentence} The answer is the same after {told}.")
     lead = f"Unstable: the answer is the same after only {told}, and this is said of the file as it is: "

@@ -43,7 +43,7 @@ BOX = r"^-?[0-9]{1,9}(,-?[0-9]{1,9}){3}$"
 CORNERS = r"^-?[0-9]{1,9},-?[0-9]{1,9}( -?[0-9]{1,9},-?[0-9]{1,9}){2,199}$"
 Name = Annotated[str, Query(max_length=255, description="The file's name, as the report shall show it.")]
 Full = Annotated[bool, Query(description="Keep places, serial numbers and owners' names.")]
-Deep = Annotated[bool, Query(description="Repeat the answers after six mild re-savings; always a job.")]
+Deep = Annotated[bool, Query(description="Repeat the answers after six mild changes; always a job.")]
 AsJob = Annotated[bool, Query(alias="job", description="Answer at once with a job instead of waiting for the report.")]
 Box = Annotated[str | None, Query(max_length=60, pattern=BOX, description="x,y,width,height in stored pixels")]
 JobId = Annotated[str, Path(pattern="^[A-Za-z0-9_-]{16}$")]
