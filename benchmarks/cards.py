@@ -45,7 +45,9 @@ def page(name: str) -> str:
         f"**Run.** {made['step']} steps of {data['batch']} pictures of {data['size'][0]}×{data['size'][1]}, "
         f"{made['trained']['seconds'] / 60:.0f} minutes on {made['trained']['environment']['machine']} "
         f"(commit {made['trained']['environment']['commit']})"
-        + (f", recipe `{made['trained']['recipe']['name']}`: on from what the recipe `small` made." if resumed else "."),
+        + (
+            f", recipe `{made['trained']['recipe']['name']}`: on from what the recipe `small` made." if resumed else "."
+        ),
         "",
         "| file | bytes | sha256 |",
         "|---|---|---|",

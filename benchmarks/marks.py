@@ -2,8 +2,8 @@
 
     python benchmarks/marks.py OUT [--expert-weights FILE.onnx] [--scenes 60]
 
-Whole scenes of 256×384, 176×256 and 128×192: one look at stored size, one at half as large again, one at twice the size,
-and means of them. IoU is at the expert's own threshold. Rows are kept in OUT; a second run goes on where the
+Whole scenes of 256×384, 176×256 and 128×192: one look at stored size, one at half as large again, one at twice the
+size, and means of them. IoU is at the expert's own threshold. Rows are kept in OUT; a second run goes on where the
 first stopped.
 """
 
