@@ -76,7 +76,7 @@ def row_of(about: dict[str, Any], picture: Picture, mask: Any) -> dict[str, Any]
     found = marked_copy.marked([pair for f in copies for pair in f.alike], expert.prediction.heat)
     row = about | {
         "score": round(found[0].score, 4) if found else 0.0,
-        "agreement": round(max((f.strength for f in copies), default=0.0), 4),
+        "likeness": round(max((m.agreement for m in found), default=0.0), 4),
         "alone": any(f.state == State.SUPPORTED for f in copies),
     }
     if mask is not None:
@@ -104,7 +104,7 @@ def chosen(rows: list[dict[str, Any]]) -> dict[str, Any]:
     copied = [r for r in edited if r["kind"] in COPYING]
     own = [r for r in untouched if r["kind"] == "as it is"]
     siblings = [r for r in untouched if r["kind"] != "as it is"]
-    speaks = gate_of([(r["source"], r["score"]) for r in untouched], ALARMS)
+    speaks, alone = (gate_of([(r["source"], r[name]) for r in untouched], ALARMS) for name in ("score", "likeness"))
     ways = list(edited[0]["iou"])
     mean = {way: float(np.mean([r["iou"][way] for r in edited])) for way in ways}
     alarming, photographs = {r["source"] for r in own if r["score"] >= speaks}, {r["source"] for r in own}
@@ -119,16 +119,16 @@ def chosen(rows: list[dict[str, Any]]) -> dict[str, Any]:
             "upper_95": upper_bound(len(alarming), len(photographs)),
         },
         "copies_found": {
-            "copymove alone": float(np.mean([r["alone"] for r in copied])),
+            "copymove": float(np.mean([r["alone"] for r in copied])),
+            "likeness without the expert, as seldom alarmed": float(np.mean([r["likeness"] >= alone for r in copied])),
             "marked_copy": float(np.mean([r["score"] >= speaks for r in copied])),
-            "either": float(np.mean([r["alone"] or r["score"] >= speaks for r in copied])),
         },
         "siblings_alarmed": {
-            "copymove alone": float(np.mean([r["alone"] for r in siblings])),
+            "copymove": float(np.mean([r["alone"] for r in siblings])),
             "marked_copy": float(np.mean([r["score"] >= speaks for r in siblings])),
         },
         "picture_auc_of_copies": {
-            name: auc(np.array([r[name] for r in copied + siblings]), labels) for name in ("agreement", "score")
+            name: auc(np.array([r[name] for r in copied + siblings]), labels) for name in ("likeness", "score")
         },
         "iou": {
             name: {way: round(float(np.mean([r["iou"][way] for r in some])), 4) for way in ways}

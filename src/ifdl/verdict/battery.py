@@ -104,8 +104,9 @@ def archive(index: Path) -> str:
 
 
 def weights(chosen: Iterable[str]) -> dict[str, str]:
-    """sha256 of the weights that the experts among the chosen tests use, by expert."""
-    return {name: experts.module(name).WEIGHTS_SHA256 for name in chosen if name in experts.names()}
+    """sha256 of the weights that the chosen tests use, by expert."""
+    named = [part for name in chosen for part in (joint.module(name).PARTS if name in joint.names() else (name,))]
+    return {name: experts.module(name).WEIGHTS_SHA256 for name in named if name in experts.names()}
 
 
 @cache
