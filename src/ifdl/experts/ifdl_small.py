@@ -65,14 +65,14 @@ CARD = Card(
     look_for="A marked part with the outline of a thing, where the reliability is high.",
     ignore="Marks along the picture's border, on lettering and screens, and several small marks at once.",
     limits=(
-        "On photographs of kinds it never saw it is more easily alarmed: 13 of 239 untouched pictures of CASIA v1 and "
-        "4 of 200 of Lalonde and Efros pass the gate, where 2 % of its own kind do.",
+        "On photographs of kinds it never saw it is more easily alarmed: 6 of 239 untouched pictures of CASIA v1 and "
+        "4 of 200 of Lalonde and Efros pass the gate, where 0.5 % of its own kind do.",
         "It learned from forgeries that this project's own engines made of 96 photographs: what other tools do to a "
         "picture it may not know.",
-        "Lettering put in, local retouching and objects removed are mostly missed; copied parts are often found at "
-        "both ends.",
+        "Lettering put in, local retouching and objects removed are mostly missed; copied parts are often marked at "
+        "both ends (`marked_copy` tells the ends apart).",
         "Old digital cameras, camcorder stills, scans and screens come close to the gate without any edit.",
-        "It was not trained on generated pictures: its synthetic answer is at most inconclusive.",
+        "It was not trained on generated pictures: its third class counts for nothing but a remark.",
     ),
 )
 
