@@ -118,9 +118,12 @@ def gained(rows: Sequence[Row], one: Floats, other: Floats) -> list[float]:
 def report(fitted_on: Path, work: Path) -> dict[str, Any]:
     """All arms, fitted on calibration rows and measured on test rows."""
     own, test = ([r for r in _examined.read(place / "rows.jsonl") if not r.fault] for place in (fitted_on, work))
-    parts = sorted({c for r in own for c in (r.scores or {}).get(str(EDIT), {})})
+    # What is compared with an archive is weighed by itself, and these rows have none.
+    parts = sorted({c for r in own for c in (r.scores or {}).get(str(EDIT), {})} - {battery.ARCHIVE})
     counted = {p for p in parts if not battery.card(p).experimental}
-    arms = {"counted": counted, "all": set(parts)} | {f"only {p}": {p} for p in parts}
+    arms = (
+        {"counted": counted} | ({"all": set(parts)} if set(parts) > counted else {}) | {f"only {p}": {p} for p in parts}
+    )
     arms |= {f"without {p}": (counted if p in counted else set(parts)) - {p} for p in parts}
     told: dict[str, Any] = {}
     said: dict[str, Floats] = {}
@@ -163,8 +166,11 @@ def page(told: dict[str, Any], held: list[dict[str, float]]) -> str:
         "Made by `python benchmarks/fusion.py report`; numbers are in `results/fusion.json`. Every arm is fitted on",
         f"the calibration photographs and asked about {told['pictures']['test']} pictures of the test photographs:",
         "their own files, and pairs of which one picture is forged. *Worded* means a likelihood ratio of 2 or more,",
-        "the least that gets a word. *Counted* is what the shipped verdict fuses; *all* adds the experimental tests.",
-        "*Gained* is how much higher the AUC of the whole is (counted; of all for an experimental test left out).",
+        "the least that gets a word. *Counted* is what the shipped verdict fuses"
+        + ("; *all* adds the experimental tests." if "all" in told["arms"] else "."),
+        "*Gained* is how much higher the AUC of the whole is. *Alarms* are photographs of which any untouched picture is",
+        "worded, through whatever it was saved. A ratio alone is no alarm of the verdict, which speaks only where a test",
+        "is above its own threshold as well: what it says of untouched pictures is in the README's table.",
         "",
         "| fitted with | rule | Cllr held out | AUC, test | gained [95 %] | edited worded | alarms by photograph |",
         "|---|---|---|---|---|---|---|",
