@@ -168,9 +168,9 @@ def page(told: dict[str, Any], held: list[dict[str, float]]) -> str:
         "their own files, and pairs of which one picture is forged. *Worded* means a likelihood ratio of 2 or more,",
         "the least that gets a word. *Counted* is what the shipped verdict fuses"
         + ("; *all* adds the experimental tests." if "all" in told["arms"] else "."),
-        "*Gained* is how much higher the AUC of the whole is. *Alarms* are photographs of which any untouched picture is",
-        "worded, through whatever it was saved. A ratio alone is no alarm of the verdict, which speaks only where a test",
-        "is above its own threshold as well: what it says of untouched pictures is in the README's table.",
+        "*Gained* is how much higher the AUC of the whole is. *Alarms* are photographs of which any untouched picture",
+        "is worded, however it was saved. A ratio alone is no alarm of the verdict, which speaks only where a test is",
+        "above its own threshold as well: what it says of untouched pictures is in the README's table.",
         "",
         "| fitted with | rule | Cllr held out | AUC, test | gained [95 %] | edited worded | alarms by photograph |",
         "|---|---|---|---|---|---|---|",
