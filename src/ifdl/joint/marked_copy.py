@@ -48,6 +48,8 @@ CARD = Card(
     limits=(
         "It is only as good as its parts: copies without texture, and those that the expert does not mark, are missed.",
         "That the marked end is the one put in is likely, not certain.",
+        "It adds two alarms to the expert's six on 239 untouched pictures of CASIA v1, and one to its four on 200 of "
+        "Lalonde and Efros.",
     ),
 )
 
