@@ -33,6 +33,7 @@ from ifdl.evaluate.result import environment  # noqa: E402
 from ifdl.experts.ifdl_small import IfdlSmall  # noqa: E402
 from ifdl.forge import material, produce, recipe  # noqa: E402
 from ifdl.joint import marked_copy  # noqa: E402
+from ifdl.signal import rle  # noqa: E402
 from ifdl.signal.stats import upper_bound  # noqa: E402
 from ifdl.types import Picture, Question, State  # noqa: E402
 from ifdl.verdict import battery  # noqa: E402
@@ -82,7 +83,9 @@ def row_of(about: dict[str, Any], picture: Picture, mask: Any) -> dict[str, Any]
     if mask is not None:
         heat = expert.prediction.heat
         own = heat.at_full_size() >= level_of(IfdlSmall.THRESHOLD)
-        ends = [(m.score, _full(marked_copy.on_cells(m.ends[0], heat), heat.stride, mask.shape)) for m in found]
+        ends = [
+            (m.score, _full(marked_copy.on_cells(rle.decode(m.ends[0]), heat), heat.stride, mask.shape)) for m in found
+        ]
         row["iou"] = {"expert": iou(own, mask)}
         for level in LEVELS:
             joined = np.logical_or.reduce([own] + [end for score, end in ends if score >= level])

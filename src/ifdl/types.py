@@ -313,14 +313,14 @@ class Card:
     licence: str = "Apache-2.0"
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True)
 class Likeness:
-    """Two places of a picture that repeat each other: masks bool H×W of the whole picture at any one size.
+    """Two places of a picture that repeat each other: masks of the whole picture, at any one size.
 
     `agreement` (0-1) says how well; it need not reach the threshold of the test that found them.
     """
 
-    ends: tuple[NDArray[np.bool_], NDArray[np.bool_]]
+    ends: tuple[Rle, Rle]
     agreement: float
 
 
@@ -346,7 +346,7 @@ class Finding:
     citation: str = ""
     experimental: bool = False
     id: str = ""
-    alike: Annotated[tuple[Likeness, ...], AsIs, InMemory] = field(default=(), repr=False)
+    alike: Annotated[tuple[Likeness, ...], InMemory] = field(default=(), repr=False)
 
 
 @dataclass(frozen=True, eq=False)

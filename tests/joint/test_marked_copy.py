@@ -11,7 +11,8 @@ import pytest
 
 from ifdl import intake
 from ifdl.joint import marked_copy
-from ifdl.types import Finding, Likeness, Map, Prediction, Question, State
+from ifdl.signal import rle
+from ifdl.types import Finding, Likeness, Map, Prediction, Question, Rle, State
 from ifdl.verdict import battery
 
 EXAMPLES = Path(__file__).resolve().parents[2] / "examples"
@@ -19,10 +20,10 @@ PICTURE = intake.decode((EXAMPLES / "untouched.jpg").read_bytes(), name="untouch
 SIZE = (PICTURE.height, PICTURE.width)
 
 
-def part(x: int) -> np.ndarray:
+def part(x: int) -> Rle:
     mask = np.zeros((96, 128), bool)  # of the whole picture, at another size
     mask[24:48, x : x + 24] = True
-    return mask
+    return rle.encode(mask)
 
 
 def prediction(left: float, right: float) -> Prediction:
@@ -50,7 +51,7 @@ def test_likeness_and_mark_add_up() -> None:
     likelier, like = found.regions
     assert likelier.box[0] > SIZE[1] // 2 > like.box[0] and likelier.name == "likelier copy"
     assert "so it is the likelier copy" in found.sentence
-    assert (found.alike[0].ends[0] == part(90)).all()
+    assert found.alike[0].ends[0] == part(90)
 
 
 def test_places_that_the_copy_test_shows_are_not_shown_again() -> None:
@@ -83,7 +84,7 @@ def test_without_a_part_it_is_out_of_its_domain() -> None:
 def test_an_end_between_the_cells_is_left_out() -> None:
     speck = np.zeros(SIZE, bool)
     speck[0, 0] = True
-    found = marked_copy.marked([Likeness((speck, part(8)), 0.9)], prediction(0, 1).heat)
+    found = marked_copy.marked([Likeness((rle.encode(speck), part(8)), 0.9)], prediction(0, 1).heat)
     assert found == []
 
 

@@ -12,6 +12,7 @@ import pytest
 import ifdl
 from ifdl.experts.ifdl_small import IfdlSmall
 from ifdl.report import to_html
+from ifdl.signal import rle
 from ifdl.signal.regions import mask_of, region_of
 from ifdl.types import Finding, Likeness, Map, Prediction, Question, State
 from ifdl.verdict import marks
@@ -45,7 +46,7 @@ def marked(joined: Map | None) -> np.ndarray:
 
 
 def likeness(*places: int, down: int = 0, agreement: float = 0.6) -> Likeness:
-    one, other = (np.roll(part(x), down, 0) for x in places)
+    one, other = (rle.encode(np.roll(part(x), down, 0)) for x in places)
     return Likeness((one, other), agreement)
 
 

@@ -22,6 +22,7 @@ from scipy import ndimage
 
 from ifdl.evidence._copymove_match import APART, MOST_MOVES, Keypoints, keypoints, moves_of
 from ifdl.evidence._copymove_verify import Copy, verify
+from ifdl.signal import rle
 from ifdl.signal.regions import region_of
 from ifdl.types import Card, FalseAlarms, Finding, Innocent, Likeness, Map, Number, Picture, Question, Region, State
 
@@ -147,7 +148,10 @@ def _finding(picture: Picture, points: Keypoints, copies: list[Copy], factor: fl
             heat = np.maximum(heat, end)
     chart = _map(heat, points.at, picture)
     alike = tuple(
-        Likeness(_filled_ends(c, shape), c.score) for c in copies if c.agreeing >= LEAST_ALIKE and c.score >= WEAK_ALIKE
+        Likeness((rle.encode(one), rle.encode(other)), copy.score)
+        for copy in copies
+        if copy.agreeing >= LEAST_ALIKE and copy.score >= WEAK_ALIKE
+        for one, other in [_filled_ends(copy, shape)]
     )
     copies = sorted((c for c in copies if c.agreeing >= LEAST_AREA), key=lambda c: -c.score)
     if not copies or copies[0].score < WEAK_GRAIN:

@@ -17,8 +17,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ifdl.evidence.copymove import INNOCENT
+from ifdl.signal import rle
 from ifdl.signal.regions import region_of
-from ifdl.types import Card, FalseAlarms, Finding, Likeness, Map, Number, Picture, Prediction, Question, State
+from ifdl.types import Card, FalseAlarms, Finding, Likeness, Map, Number, Picture, Prediction, Question, Rle, State
 
 PARTS = ("copymove", "ifdl_small")
 THRESHOLD = 0.752
@@ -57,7 +58,7 @@ CARD = Card(
 class Marked(NamedTuple):
     """A likeness as the expert sees it: its ends, the likelier copy first, and the expert's mean heat of both, 0-1."""
 
-    ends: tuple[NDArray[np.bool_], NDArray[np.bool_]]
+    ends: tuple[Rle, Rle]
     agreement: float
     heat: tuple[float, float]
 
@@ -70,7 +71,7 @@ def marked(alike: Sequence[Likeness], heat: Map) -> list[Marked]:
     """Likenesses with both ends on the expert's map, best first."""
     found = []
     for likeness in alike:
-        cells = [on_cells(end, heat) for end in likeness.ends]
+        cells = [on_cells(rle.decode(end), heat) for end in likeness.ends]
         if all(end.any() for end in cells):
             means = [float(heat.values[end].mean()) / 65535 for end in cells]
             first = int(means[1] > means[0])
@@ -111,7 +112,9 @@ def find(findings: Mapping[str, Sequence[Finding]], predictions: Mapping[str, Pr
     size = picture.pixels.shape[1::-1]
     one, other = (
         region_of(
-            cv2.resize(end.astype(np.uint8), size, interpolation=cv2.INTER_NEAREST), picture.item.orientation, name
+            cv2.resize(rle.decode(end).astype(np.uint8), size, interpolation=cv2.INTER_NEAREST),
+            picture.item.orientation,
+            name,
         )
         for end, name in zip(best.ends, ("likelier copy", "its like"), strict=True)
     )

@@ -13,6 +13,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from ifdl.joint import marked_copy
+from ifdl.signal import rle
 from ifdl.signal.regions import mask_of
 from ifdl.types import Finding, Map, Prediction, Question, State
 
@@ -33,7 +34,9 @@ def together(findings: Sequence[Finding], predictions: Sequence[Prediction]) -> 
     # Experts have marked it already, and copies are marked at one end where that is known.
     left = {p.expert for p in predictions} | {marked_copy.CARD.id} | ({"copymove"} if copied else set())
     regions = [r for f in own if f.state == State.SUPPORTED and f.clue not in left for r in f.regions]
-    masks = [likeness.ends[0] for likeness in copied] + ([mask_of(tuple(regions), heat.size)] if regions else [])
+    masks = [rle.decode(likeness.ends[0]) for likeness in copied] + (
+        [mask_of(tuple(regions), heat.size)] if regions else []
+    )
     if not masks:
         return heat
     levels = heat.values.copy()

@@ -46,6 +46,18 @@ def test_answers_are_those_of_examine(row: Row) -> None:
     assert row["sha256"] == report.item.sha256 and row["coverage"][0]["test"] == report.verdict.coverage[0].test
 
 
+def test_a_half_that_travelled_keeps_what_joint_tests_rest_on() -> None:
+    plan = Plan.of(("copymove", "ifdl_small", "marked_copy"))
+    shown = intake.load(SPLICE.with_name("copymove.jpg"))
+    half = cascade.first(shown, plan, {})
+    there = cascade.unpacked(cascade.packed(half))
+    assert [f.alike for f in there.findings] == [f.alike for f in half.findings]
+    assert any(f.alike for f in there.findings), "or this test shows nothing"
+    rows = [cascade.second(shown, one, plan, "a.jpg") for one in (half, there)]
+    assert rows[0]["local_edit"] == rows[1]["local_edit"]
+    assert rows[0]["coverage"] == rows[1]["coverage"]
+
+
 def test_mask_is_the_union_of_the_regions_for_pycocotools_too(row: Row, picture: Picture) -> None:
     from pycocotools import mask as coco
 

@@ -24,7 +24,7 @@ from ifdl.report.redact import redacted
 from ifdl.serve.batching.table import EXAMINED, Row, plain
 from ifdl.signal import rle
 from ifdl.signal.regions import mask_of
-from ifdl.types import Answer, Environment, Finding, Picture, Question, Report, Run, State, Verdict
+from ifdl.types import Answer, Environment, Finding, Likeness, Picture, Question, Report, Run, State, Verdict
 from ifdl.verdict import battery, calibration
 from ifdl.verdict.fuse import fuse
 
@@ -72,13 +72,17 @@ class Plan:
 
 @dataclass(frozen=True, eq=False)
 class Half:
-    """A picture after the cheap tests. `wanted` says whether the expert is to see it, `reason` why or why not."""
+    """A picture after the cheap tests. `wanted` says whether the expert is to see it, `reason` why or why not.
+
+    `alike` is filled where it travels as JSON: what each finding has in memory only, by its id.
+    """
 
     findings: tuple[Finding, ...]
     verdict: Verdict
     seconds: dict[str, float]
     wanted: bool
     reason: str
+    alike: dict[str, tuple[Likeness, ...]] = field(default_factory=dict)
 
 
 def wanted(plan: Plan, verdict: Verdict) -> tuple[bool, str]:
@@ -195,13 +199,16 @@ def _environment(ran: tuple[str, ...], own: Path | None) -> Environment:
 def packed(half: Half) -> str:
     """A half whose expert is wanted as JSON, without maps and what `second` finds again."""
     bare = tuple(replace(f, map=None) for f in half.findings)
+    alike = {f.id: f.alike for f in half.findings if f.alike}  # what reports leave out and joint tests rest on
     verdict = replace(half.verdict, regions=(), coverage=(), findings=())
-    return _halves().dump_json(replace(half, findings=bare, verdict=verdict)).decode()
+    return _halves().dump_json(replace(half, findings=bare, verdict=verdict, alike=alike)).decode()
 
 
 def unpacked(text: str) -> Half:
     """What `packed` wrote."""
-    return _halves().validate_json(text)
+    half = _halves().validate_json(text)
+    findings = tuple(replace(f, alike=half.alike.get(f.id, ())) for f in half.findings)
+    return replace(half, findings=findings, alike={})
 
 
 @cache
