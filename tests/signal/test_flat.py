@@ -10,9 +10,9 @@ from ifdl.signal import flat
 def test_a_drawing_is_flat_and_noise_is_not() -> None:
     drawing = np.zeros((60, 80, 3), np.uint8)
     drawing[20:40, 30:60] = 255
-    assert flat.share(flat.colour_code(drawing)) > 0.95
+    assert flat.share(drawing) > 0.95
     noise = np.random.default_rng(0).integers(0, 256, (60, 80, 3), np.uint8)
-    assert flat.share(flat.colour_code(noise)) < 0.01
+    assert flat.share(noise) < 0.01
 
 
 def test_colours_are_told_apart_by_every_channel() -> None:
@@ -20,5 +20,12 @@ def test_colours_are_told_apart_by_every_channel() -> None:
     assert len(np.unique(flat.colour_code(pixels))) == 4
 
 
+def test_bands_are_as_the_whole() -> None:
+    pixels = np.random.default_rng(1).integers(0, 2, (2 * flat.BAND + 7, 40, 3), np.uint8)
+    code = flat.colour_code(pixels)
+    whole = (code[1:, 1:] == code[:-1, 1:]) & (code[1:, 1:] == code[1:, :-1])
+    assert flat.share(pixels) == whole.mean() > 0
+
+
 def test_a_single_row_has_no_such_pixel() -> None:
-    assert flat.share(np.zeros((1, 9), np.uint32)) == 0.0
+    assert flat.share(np.zeros((1, 9, 3), np.uint8)) == 0.0

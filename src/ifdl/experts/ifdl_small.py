@@ -192,7 +192,7 @@ class IfdlSmall(Expert):
 
     def findings(self, prediction: Prediction, picture: Picture) -> list[Finding]:
         """OUT_OF_DOMAIN for what is no photograph, or a blank one: mostly flat pixels."""
-        share = flat.share(flat.colour_code(picture.pixels))
+        share = flat.share(picture.pixels)
         if share < FLAT:
             return super().findings(prediction, picture)
         percent = int(100 * share)

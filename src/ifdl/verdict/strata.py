@@ -102,9 +102,9 @@ def _says_so(item: Item) -> bool:
 
 def _drawn(pixels: NDArray[np.uint8]) -> bool:
     """Whether a program drew this: large parts of exactly one colour, with straight edges between them."""
-    code = flat.colour_code(pixels)
-    if flat.share(code) < FLAT:
+    if flat.share(pixels) < FLAT:
         return False
+    code = flat.colour_code(pixels)
     length = _edges(code, pixels) + _edges(np.ascontiguousarray(code.T), pixels.transpose(1, 0, 2))
     return bool(length >= EDGES * min(code.shape))
 
