@@ -14,7 +14,6 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -24,14 +23,12 @@ from rich.progress import track
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
-from benchmarks.gate import gate_of  # noqa: E402
-from ifdl import intake  # noqa: E402
-from ifdl.data.manifest import Split, split_of, write_text  # noqa: E402
+from benchmarks.gate import gate_of, pictures  # noqa: E402
+from ifdl.data.manifest import write_text  # noqa: E402
 from ifdl.data.shortcuts import auc  # noqa: E402
 from ifdl.evaluate.pixel import level_of  # noqa: E402
 from ifdl.evaluate.result import environment  # noqa: E402
 from ifdl.experts.ifdl_small import IfdlSmall  # noqa: E402
-from ifdl.forge import material, produce, recipe  # noqa: E402
 from ifdl.joint import marked_copy  # noqa: E402
 from ifdl.signal import rle  # noqa: E402
 from ifdl.signal.stats import upper_bound  # noqa: E402
@@ -46,36 +43,16 @@ ALARMS = 0.005
 SEED = 4711
 
 
-def pictures(names: list[str], pairs: int, done: set[str]) -> Iterator[tuple[dict[str, Any], Picture, Any]]:
-    """(what a row says of it, picture, mask or None) of everything that is not done."""
-    for name in names:
-        place = DATA / name
-        found = [p for p in material.find(place, (Split.CALIBRATE,)) if split_of(p.source) is Split.CALIBRATE]
-        for photograph in track(found, f"{name}, as they are"):
-            about = {"id": f"{name}/{photograph.path.name}", "source": photograph.source, "kind": "as it is"}
-            if about["id"] not in done:
-                yield about, intake.load(photograph.path), None
-        sources, chosen = material.Sources(found), recipe.load("forge")
-        for n in track(range(pairs), f"{name}, forged"):
-            ids = [f"{name} pair {n} {side}" for side in ("edited", "sibling")]
-            if done.issuperset(ids):
-                continue
-            try:
-                made = produce.pair(sources, chosen, SEED, n)
-            except produce.Unforgeable:
-                continue
-            for own, data, mask in ((ids[0], made.edited, made.mask), (ids[1], made.sibling, None)):
-                about = {"id": own, "source": made.sources[0], "kind": "sibling" if mask is None else made.engine}
-                yield about, intake.decode(data, name=f"made.{made.suffix}"), mask
-
-
-def row_of(about: dict[str, Any], picture: Picture, mask: Any) -> dict[str, Any]:
+def row_of(name: str, source: str, kind: str, picture: Picture, mask: Any) -> dict[str, Any]:
     """The best score, and with a mask the IoU of the expert and of each level at which likelier copies join its map."""
     copies = [f for f in battery.run("copymove", picture).findings if f.question == Question.LOCAL_EDIT]
     expert = battery.run("ifdl_small", picture)
     assert expert.prediction is not None
     found = marked_copy.marked([pair for f in copies for pair in f.alike], expert.prediction.heat)
-    row = about | {
+    row: dict[str, Any] = {
+        "id": name,
+        "source": source,
+        "kind": kind,
         "score": round(found[0].score, 4) if found else 0.0,
         "likeness": round(max((m.agreement for m in found), default=0.0), 4),
         "alone": any(f.state == State.SUPPORTED for f in copies),
@@ -151,8 +128,9 @@ def main() -> None:
     place = options.out / "rows.jsonl"
     rows = [json.loads(line) for line in place.read_text(encoding="utf-8").splitlines()] if place.exists() else []
     with place.open("a", encoding="utf-8") as file:
-        for item in pictures(options.sets, options.pairs, {r["id"] for r in rows}):
-            rows.append(row_of(*item))
+        left = pictures(options.pairs, {r["id"] for r in rows}, SEED, [DATA / name for name in options.sets])
+        for name, source, _, kind, picture, mask in track(left, "examining", total=None):
+            rows.append(row_of(name, source, kind, picture, mask))
             file.write(json.dumps(rows[-1]) + "\n")
             file.flush()
     about = {

@@ -50,9 +50,9 @@ class Row:
     auc: float | None = None
 
 
-def pictures(pairs: int, done: set[str], seed: int = SEED) -> Any:
+def pictures(pairs: int, done: set[str], seed: int = SEED, places: Sequence[Path] = PLACES) -> Any:
     """(name, source, label, kind, picture, mask or None) of everything that is not done."""
-    for place in PLACES:
+    for place in places:
         found = [p for p in material.find(place, (Split.CALIBRATE,)) if split_of(p.source) is Split.CALIBRATE]
         for photograph in found:
             if (name := f"{place.name}/{photograph.path.name}") not in done:
